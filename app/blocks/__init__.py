@@ -1,0 +1,1 @@
+"""What the pages are built of, one idea a file."""

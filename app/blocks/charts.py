@@ -1,0 +1,96 @@
+"""Plotly figures: entropy along a text, and a training run's curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.blocks.palette import Ink
+from app.i18n import Words
+
+SMOOTHING = 15
+"""Characters of the moving average; single ones jump between nearly 0 and 3."""
+
+_CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+
+
+def smooth(values: Sequence[float], width: int = SMOOTHING) -> list[float]:
+    """A centred moving average, over what there is at the ends."""
+    half = width // 2
+    sums = [0.0]
+    for value in values:
+        sums.append(sums[-1] + value)
+    ends = [(max(0, i - half), min(len(values), i + half + 1)) for i in range(len(values))]
+    return [(sums[high] - sums[low]) / (high - low) for low, high in ends]
+
+
+def entropy_figure(
+    t: Words, entropies: Sequence[Sequence[float]], temperatures: Sequence[float], inks: Sequence[Ink]
+) -> go.Figure:
+    """A line for each temperature: how open the next character was, in nats."""
+    figure = go.Figure()
+    for values, temperature, ink in zip(entropies, temperatures, inks, strict=False):
+        figure.add_scatter(
+            x=list(range(1, len(values) + 1)),
+            y=smooth(values),
+            mode="lines",
+            name=f"T = {t.short(temperature)}",
+            line={"color": ink.colour, "dash": ink.dash, "width": 2.5},
+        )
+    _dress(t, figure, t("charts.character"), t("charts.entropy"))
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def training_figure(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[Ink]) -> go.Figure:
+    """Training, validation and honest loss over the characters seen."""
+    figure = go.Figure()
+    curves = (
+        ("train_loss", "charts.train", inks[1], "lines"),
+        ("val_loss", "charts.validation", inks[4], "lines+markers"),
+        ("honest_loss", "charts.honest", inks[2], "lines+markers"),
+    )
+    for name, label, ink, mode in curves:
+        points = [
+            (float(line["chars"]), float(line[name]))
+            for line in metrics
+            if is_number(line.get(name)) and is_number(line.get("chars"))
+        ]
+        if points:
+            figure.add_scatter(
+                x=[x for x, _ in points],
+                y=[y for _, y in points],
+                mode=mode,
+                name=t(label),
+                line={"color": ink.colour, "dash": ink.dash, "width": 2.5},
+                marker={"size": 7},
+            )
+    _dress(t, figure, t("charts.chars"), t("charts.loss"))
+    return figure
+
+
+def is_number(value: object) -> bool:
+    """Whether a figure from a file can be drawn."""
+    finite = isinstance(value, int | float) and value == value and abs(value) != float("inf")
+    return finite and not isinstance(value, bool)
+
+
+def show(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Draw a figure in the theme's colours, with words for those who cannot see it."""
+    st.plotly_chart(figure, key=key, alt=alt, config=_CONFIG, theme="streamlit")
+
+
+def _dress(t: Words, figure: go.Figure, x: str, y: str) -> None:
+    figure.update_layout(
+        height=340,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
+        hovermode="x unified",
+        separators=".," if t.language == "en" else ",.",
+        dragmode=False,
+    )
+    figure.update_xaxes(title=x, automargin=True)
+    figure.update_yaxes(title=y, automargin=True, hoverformat=".3f")

@@ -1,0 +1,65 @@
+"""The link of a text: shown to be copied, put in the address bar, and opened."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.blocks import links
+from app.blocks.jobs import Job
+from app.blocks.settings import put
+from app.i18n import Words
+from app.i18n.words import DEFAULT_LANGUAGE
+
+_OPENED = "opened_links"
+
+
+def opened(page: str, models: list[str]) -> links.Link | None:
+    """What the address asks for, once: on the session's first visit to the page."""
+    seen: set[str] = st.session_state.setdefault(_OPENED, set())
+    if page in seen:
+        return None
+    seen.add(page)
+    # A comparison's link names several temperatures: it is no request for the other page.
+    if (page == "comparar") != ("temperatures" in st.query_params):
+        return None
+    return links.parse(st.query_params.to_dict(), models=models)
+
+
+def fill(page: str, link: links.Link) -> None:
+    """Set the page's prompt and settings as the link says; before its widgets are drawn."""
+    put(page, {**link.settings, "prompt": link.prompt})
+    if link.model is not None:
+        put(page, {"model": link.model})
+
+
+def warn(t: Words, link: links.Link) -> None:
+    """Which of a link's parameters could not be used."""
+    names = ", ".join(t(f"links.names.{name}") for name in link.problems)
+    st.warning(t("links.problems", names=names), icon=":material/link_off:")
+
+
+def reflect(t: Words, job: Job) -> None:
+    """Put a job into the address bar, so that a reload gives its text again."""
+    parameters = links.parameters_of(job.exact_request())
+    if t.language != DEFAULT_LANGUAGE:
+        parameters["lang"] = t.language
+    if links.address("", parameters) is None:
+        parameters = {"lang": t.language} if t.language != DEFAULT_LANGUAGE else {}
+    if st.query_params.to_dict() != parameters:
+        st.query_params.from_dict(parameters)
+
+
+def show(t: Words, job: Job) -> None:
+    """The link in a box with a button that copies it."""
+    parameters = links.parameters_of(job.exact_request())
+    if t.language != DEFAULT_LANGUAGE:
+        parameters["lang"] = t.language
+    base = (st.context.url or "").partition("?")[0].partition("#")[0]
+    link = links.address(base, parameters)
+    if link is None:
+        st.info(
+            t("links.too_long", limit=t.count(links.MAX_LINK_CHARS)), icon=":material/link_off:"
+        )
+        return
+    st.caption(t("links.explained"))
+    st.code(link, language=None, wrap_lines=False)

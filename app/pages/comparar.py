@@ -1,0 +1,178 @@
+"""Comparar: one prompt at several temperatures, side by side, with the same random numbers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app.blocks import charts, downloads, facts, links, models, settings, sharing
+from app.blocks.composer import Intent, go_button, prompt_area, seed_for, take_intent
+from app.blocks.jobs import Job, Request
+from app.blocks.language import words
+from app.blocks.navigation import header
+from app.blocks.palette import inks
+from app.blocks.panes import Pane, render_panes
+from app.blocks.session_jobs import begin, current
+from app.i18n import Words
+from litteragpt.checkpoint import CheckpointList
+
+PAGE = "comparar"
+REFRESH_S = 0.05
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0)
+DEFAULT_TEMPERATURES = (0.2, 0.6, 1.0, 1.4)
+
+
+def page() -> None:
+    t = words()
+    header(t("compare.title"), t("compare.subtitle"))
+    listed = models.found()
+    if not listed.found:
+        models.none_found(t, listed)
+        return
+    settings.prepare(PAGE)
+    st.session_state.setdefault(_key("temperatures"), list(DEFAULT_TEMPERATURES))
+    link = sharing.opened(PAGE, [info.name for info in listed.found])
+    intent = take_intent(PAGE)
+    if link is not None:
+        sharing.fill(PAGE, link)
+        if link.temperatures:
+            st.session_state[_key("temperatures")] = list(link.temperatures)
+        if link.problems:
+            sharing.warn(t, link)
+        else:
+            intent = "generate"
+    if intent is not None:
+        start(t, listed, intent, link)
+    job = current(PAGE)
+
+    prompt_area(t, PAGE, height=80)
+    temperature_pills(t)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        go_button(
+            t, PAGE, job, label=t("compare.button"), disabled=not _enough(_temperatures())
+        )
+    if not _enough(_temperatures()):
+        st.caption(
+            t("compare.how_many", low=t.count(links.ROWS[0]), high=t.count(links.ROWS[1]))
+        )
+    with st.expander(t("settings.title"), icon=":material/tune:"):
+        fields(t, listed)
+    if job is not None:
+        result(t, job)
+        sharing.reflect(t, job)
+    else:
+        models.load(t, chosen(listed))
+    st.html(f'<p class="lg-lesson">{t("compare.lesson")}</p>')
+
+
+def _key(name: str) -> str:
+    return settings.state_key(PAGE, name)
+
+
+def _temperatures() -> tuple[float, ...]:
+    return tuple(sorted(st.session_state.get(_key("temperatures")) or ()))
+
+
+def _enough(temperatures: tuple[float, ...]) -> bool:
+    return links.ROWS[0] <= len(temperatures) <= links.ROWS[1]
+
+
+def chosen(listed: CheckpointList) -> models.CheckpointInfo:
+    name = st.session_state.get(_key("model"))
+    return next((info for info in listed.found if info.name == name), listed.found[0])
+
+
+def temperature_pills(t: Words) -> None:
+    options = sorted({*TEMPERATURES, *_temperatures()})
+    st.pills(
+        t("compare.temperatures"),
+        options,
+        selection_mode="multi",
+        format_func=t.short,
+        key=_key("temperatures"),
+        persist_state="session",
+    )
+
+
+def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | None) -> None:
+    """Begin the comparison; a refusal is told and leaves the page as it was."""
+    temperatures = _temperatures()
+    if not _enough(temperatures):
+        return
+    model = models.load(t, chosen(listed))
+    if model is None:
+        return
+    get = partial(settings.get, PAGE)
+    st.session_state.setdefault(_key("prompt"), "")
+    request = Request(
+        model=model.name,
+        prompt=get("prompt"),
+        rows=links.rows_of(temperatures, {name: get(name) for name in settings.FIELDS}),
+        seed=seed_for(PAGE, intent),
+        max_chars=get("max_chars"),
+        sentences=get("sentences"),
+        cut=link.cut if link else None,
+    )
+    try:
+        begin(PAGE, request, model)
+    except ValueError as error:
+        st.error(t("errors.refused"), icon=":material/error:")
+        st.code(str(error), language=None, wrap_lines=True)
+
+
+def fields(t: Words, listed: CheckpointList) -> None:
+    models.choose(t, listed, key=_key("model"))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        settings.slider(t, PAGE, "max_chars")
+        settings.slider(t, PAGE, "sentences")
+        settings.seed_input(t, PAGE)
+    with right:
+        for name in ("top_p", "top_k", "min_p"):
+            settings.slider(t, PAGE, name)
+
+
+def result(t: Words, job: Job) -> None:
+    if job.replaced:
+        st.html(facts.replacements_html(t, job.replaced))
+    colours = inks()
+    live = not job.done
+
+    @st.fragment(run_every=REFRESH_S if live else None)
+    def view() -> None:
+        done = job.done
+        panes = [
+            Pane(sampling.temperature, job.text(row), job.row_over(row))
+            for row, sampling in enumerate(job.request.rows)
+        ]
+        st.html(render_panes(t, job.request.prompt, panes, colours))
+        st.html(facts.status_html(t, job))
+        if live and done:
+            st.rerun()
+
+    view()
+    if not job.done:
+        return
+    facts.failure(t, job)
+    if any(job.tokens):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            downloads.buttons(t, job, key=PAGE)
+            with st.popover(t("links.button"), icon=":material/link:"):
+                sharing.show(t, job)
+        entropy(t, job)
+
+
+def entropy(t: Words, job: Job) -> None:
+    st.subheader(t("compare.entropy"), anchor=False)
+    st.caption(t("compare.entropy_help"))
+    figure = charts.entropy_figure(
+        t,
+        [[token.entropy for token in row] for row in job.tokens],
+        [sampling.temperature for sampling in job.request.rows],
+        inks(),
+    )
+    charts.show(figure, key="comparar.entropy", alt=t("compare.entropy_alt"))
+
+
+page()

@@ -1,0 +1,192 @@
+"""Generar: a prompt, and how the model goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from app.blocks import downloads, facts, links, models, probabilities, settings, sharing
+from app.blocks.composer import Intent, go_button, intend, prompt_area, seed_for, take_intent
+from app.blocks.jobs import Job, Request
+from app.blocks.language import words
+from app.blocks.navigation import header
+from app.blocks.session_jobs import begin, current
+from app.blocks.streamed_text import Segment, render
+from app.i18n import Words
+from litteragpt.checkpoint import CheckpointList
+from litteragpt.generation.text import MAX_PROMPT_CHARS
+
+PAGE = "generar"
+REFRESH_S = 0.05
+ALTERNATIVES = 6
+
+
+def page() -> None:
+    t = words()
+    header(t("generate.title"), t("generate.subtitle"))
+    listed = models.found()
+    if not listed.found:
+        models.none_found(t, listed)
+        return
+    settings.prepare(PAGE)
+    link = sharing.opened(PAGE, [info.name for info in listed.found])
+    intent = take_intent(PAGE)
+    if link is not None:
+        sharing.fill(PAGE, link)
+        if link.problems:
+            sharing.warn(t, link)
+        else:
+            intent = "generate"
+    if intent is not None:
+        start(t, listed, intent, link)
+    job = current(PAGE)
+
+    prompt_area(t, PAGE)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        go_button(t, PAGE, job, label=t("generate.button"))
+        if job is not None and job.done:
+            after_buttons(t, job)
+    with st.expander(t("settings.title"), icon=":material/tune:"):
+        fields(t, listed)
+    if job is not None:
+        result(t, job)
+        sharing.reflect(t, job)
+    else:
+        models.load(t, chosen(listed))
+
+
+def chosen(listed: CheckpointList) -> models.CheckpointInfo:
+    name = st.session_state.get(settings.state_key(PAGE, "model"))
+    return next((info for info in listed.found if info.name == name), listed.found[0])
+
+
+def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | None) -> None:
+    """Begin what was asked for; a refusal is told and leaves the page as it was."""
+    earlier = current(PAGE)
+    get = partial(settings.get, PAGE)
+    model = models.load(t, chosen(listed))
+    if model is None:
+        return
+    st.session_state.setdefault(settings.state_key(PAGE, "prompt"), "")
+    if intent == "continue" and earlier is not None:
+        text = earlier.text()
+        request = replace(
+            earlier.request,
+            max_chars=get("max_chars"),
+            sentences=get("sentences"),
+            parts=(*earlier.request.parts, len(text) - sum(earlier.request.parts)),
+            cut=None,
+        )
+        before = tuple(earlier.tokens[0])
+    else:
+        request = Request(
+            model=model.name,
+            prompt=get("prompt"),
+            rows=links.rows_of([get("temperature")], {name: get(name) for name in settings.FIELDS}),
+            seed=seed_for(PAGE, intent),
+            max_chars=get("max_chars"),
+            sentences=get("sentences"),
+            parts=link.parts if link else (),
+            cut=link.cut if link else None,
+        )
+        before = ()
+    try:
+        begin(PAGE, request, model, alternatives=ALTERNATIVES, before=before)
+    except ValueError as error:
+        st.error(t("errors.refused"), icon=":material/error:")
+        st.code(str(error), language=None, wrap_lines=True)
+
+
+def after_buttons(t: Words, job: Job) -> None:
+    text = job.text()
+    full = (
+        len(job.request.parts) >= links.MAX_PARTS
+        or len(job.request.prompt) + len(text) > MAX_PROMPT_CHARS
+    )
+    st.button(
+        t("generate.continue"),
+        key="generar.continue",
+        on_click=intend,
+        args=(PAGE, "continue"),
+        icon=":material/arrow_forward:",
+        disabled=not text or full,
+    )
+    st.button(
+        t("generate.again"),
+        key="generar.again",
+        on_click=intend,
+        args=(PAGE, "again"),
+        icon=":material/refresh:",
+    )
+
+
+def fields(t: Words, listed: CheckpointList) -> None:
+    models.choose(t, listed, key=settings.state_key(PAGE, "model"))
+    settings.presets(t, PAGE)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        for name in ("temperature", "max_chars", "sentences"):
+            settings.slider(t, PAGE, name)
+    with right:
+        for name in ("top_p", "top_k", "min_p"):
+            settings.slider(t, PAGE, name)
+    settings.seed_input(t, PAGE)
+    st.toggle(
+        t("settings.colour"),
+        key=settings.state_key(PAGE, "colour"),
+        help=t("settings.colour_help"),
+        persist_state="session",
+    )
+
+
+def result(t: Words, job: Job) -> None:
+    if job.replaced:
+        st.html(facts.replacements_html(t, job.replaced))
+    coloured = bool(st.session_state.get(settings.state_key(PAGE, "colour")))
+    live = not job.done
+
+    @st.fragment(run_every=REFRESH_S if live else None)
+    def view() -> None:
+        done = job.done
+        with st.container(border=True):
+            if coloured and done:
+                probabilities.explorer(
+                    t, job.request.prompt, list(job.tokens[0]), key="generar.explorer"
+                )
+            else:
+                continuation = (
+                    probabilities.segments(list(job.tokens[0]))
+                    if coloured
+                    else [Segment(job.text())]
+                )
+                st.html(
+                    render(
+                        [Segment(job.request.prompt, "prompt"), *continuation],
+                        label=t("generate.result"),
+                        running=not done,
+                    )
+                )
+        st.html(facts.status_html(t, job))
+        if live and done:
+            st.rerun()
+
+    view()
+    if coloured:
+        probabilities.legend(t)
+    if job.done:
+        facts.failure(t, job)
+        if job.text():
+            keep(t, job)
+
+
+def keep(t: Words, job: Job) -> None:
+    """Take the text along: as a file or as a link."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        downloads.buttons(t, job, key=PAGE)
+        with st.popover(t("links.button"), icon=":material/link:"):
+            sharing.show(t, job)
+
+
+page()

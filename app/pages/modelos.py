@@ -1,0 +1,73 @@
+"""Modelos: the checkpoints there are, their cards, and how they learnt."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import streamlit as st
+
+from app.blocks import charts, models, settings
+from app.blocks.film import film
+from app.blocks.language import words
+from app.blocks.navigation import header
+from app.blocks.palette import inks
+from app.i18n import Words
+from litteragpt.checkpoint import CheckpointInfo, read_metrics
+
+PAGE = "modelos"
+_IMAGE = re.compile(r"!(?=\[)")
+
+
+def page() -> None:
+    t = words()
+    header(t("models.title"), t("models.subtitle"))
+    listed = models.found()
+    if not listed.found:
+        models.none_found(t, listed)
+        return
+    info = models.choose(t, listed, key=settings.state_key(PAGE, "model"))
+    about(t, info)
+    for path, reason in listed.broken:
+        models.show_broken(t, path.name, reason)
+
+
+def about(t: Words, info: CheckpointInfo) -> None:
+    """One checkpoint: figures, curves, film, card."""
+    try:
+        metrics = read_metrics(info.path)
+    except ValueError as error:
+        models.show_broken(t, info.name, str(error))
+        metrics = []
+    figures(t, info, metrics)
+    if any(charts.is_number(line.get(name)) for line in metrics for name in ("train_loss", "val_loss")):
+        st.subheader(t("models.curves"), anchor=False)
+        figure = charts.training_figure(t, metrics, inks())
+        charts.show(figure, key="modelos.curves", alt=t("models.curves_alt"))
+    samples = [line for line in metrics if isinstance(line.get("sample"), str)]
+    if samples:
+        st.subheader(t("models.film"), anchor=False)
+        film(t, samples, key=info.name)
+    st.subheader(t("models.card"), anchor=False)
+    with st.expander(t("models.card_show"), icon=":material/description:"):
+        # A card is a file that anyone may have written: no HTML, no images from elsewhere.
+        st.markdown(_IMAGE.sub("", info.card))
+    with st.expander(t("models.config_show"), icon=":material/data_object:"):
+        st.code(json.dumps(info.config, ensure_ascii=False, indent=2), language="json")
+
+
+def figures(t: Words, info: CheckpointInfo, metrics: list[dict[str, Any]]) -> None:
+    shape = info.config.get("model", {})
+    losses = [line["val_loss"] for line in metrics if charts.is_number(line.get("val_loss"))]
+    entries = [
+        (t("models.parameters"), t("models.millions", count=t.number(info.parameters / 1e6, 1))),
+        (t("models.context"), t("models.characters", count=t.count(int(shape.get("context", 0))))),
+    ]
+    if losses:
+        entries.append((t("models.loss"), t.number(losses[-1], 3)))
+    for column, (label, value) in zip(st.columns(len(entries)), entries, strict=True):
+        column.metric(label, value, border=True)
+
+
+page()

@@ -1,0 +1,52 @@
+"""LitteraGPT: train, use and look inside small language models in Spanish and Portuguese.
+
+    import litteragpt
+
+    lm = litteragpt.load("litteragpt-es")
+    for piece in lm.generate("En un lugar", temperature=0.8, seed=7):
+        print(piece, end="")
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from litteragpt.checkpoint import (
+    CheckpointError,
+    CheckpointInfo,
+    CheckpointList,
+    list_checkpoints,
+    load_checkpoint,
+    resolve,
+)
+from litteragpt.generation.sampling import SamplingConfig
+from litteragpt.generation.text import Completion, Step, TextModel, Token
+from litteragpt.protocols import Replacement
+
+__all__ = [
+    "CheckpointError",
+    "CheckpointInfo",
+    "CheckpointList",
+    "Completion",
+    "Replacement",
+    "SamplingConfig",
+    "Step",
+    "TextModel",
+    "Token",
+    "list_checkpoints",
+    "load",
+]
+
+__version__ = "0.2.0"
+
+
+def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:
+    """The language model of a checkpoint, by its name in `checkpoints/` or by its folder.
+
+    Raises `CheckpointError` (a `ValueError`) where there is none, or where a file of it is
+    malformed.
+    """
+    loaded = load_checkpoint(resolve(name), device=device)
+    return TextModel(loaded.model, loaded.tokenizer, name=loaded.info.name, info=loaded.info)

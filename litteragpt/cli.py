@@ -1,0 +1,321 @@
+"""The command line: each sub-command is a thin skin over a Python function.
+
+Text and JSON go to standard output, everything else to standard error. Exit status: 0, 2 for
+what the user can mend (one line says what), 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json as json_format
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from tyro.conf import Positional, UseAppendAction
+
+DEFAULT_MODEL = "litteragpt-es"
+
+
+def data(
+    recipe: Positional[str],
+    /,
+    *,
+    source: Path | None = None,
+    out: Path | None = None,
+) -> None:
+    """Build the corpus of a recipe: download or read its works, clean and split them.
+
+    Args:
+        recipe: Name of a recipe in models/, or the path of one.
+        source: Folder (or .tar.xz) with the texts, instead of downloading them.
+        out: Folder of the built corpus; default data/NAME.
+    """
+    from litteragpt.corpora.build import build_corpus
+    from litteragpt.corpora.manifest import corpus_config
+    from litteragpt.recipe import load_recipe
+
+    read = load_recipe(recipe_path(recipe))
+    console = Console(stderr=True, highlight=False)
+    report = build_corpus(
+        read.name,
+        corpus_config(read.corpus),
+        out or Path("data") / read.name,
+        source=source,
+        report=lambda line: console.print(line, markup=False),
+    )
+    table = Table("part", "characters", "chunks", "runs of 50 shared with train")
+    for part, characters in report.characters.items():
+        overlap = report.overlap.get(part)
+        runs = f"{overlap.runs} ({overlap.share:.3%} of characters)" if overlap else "–"
+        table.add_row(part, f"{characters:,}", f"{report.chunks[part]:,}", runs)
+    console.print(table)
+    print(report.folder)
+
+
+def train(
+    recipe: Positional[str],
+    /,
+    *,
+    device: str = "auto",
+    override: UseAppendAction[tuple[str, ...]] = (),
+    corpus: Path | None = None,
+    runs: Path = Path("runs"),
+    checkpoints: Path = Path("checkpoints"),
+    resume: bool = False,
+) -> None:
+    """Train a recipe on its built corpus and publish the best checkpoint.
+
+    Args:
+        recipe: Path of a recipe (TOML), or its name in models/.
+        device: auto, cpu, cuda or mps.
+        override: TABLE.FIELD=VALUE in place of the recipe's, such as training.steps=100.
+        corpus: Folder that `litteragpt data` built; default data/NAME.
+        runs: Where the run keeps its state and curve.
+        checkpoints: Where the checkpoint is published.
+        resume: Go on from the run's saved state.
+    """
+    from litteragpt.training import train as train_recipe
+
+    console = Console(stderr=True, highlight=False)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
+    ) as progress:
+        task = progress.add_task("preparing", total=None)
+
+        def show(line: dict[str, Any]) -> None:
+            if "message" in line:
+                console.print(line["message"], markup=False)
+            elif "sample" in line:
+                console.print(f"step {line['step']}: {line['sample']!r}", markup=False)
+            elif "val_loss" in line:
+                losses = " ".join(f"{k} {v:.4f}" for k, v in line.items() if k.endswith("loss"))
+                console.print(f"step {line['step']}: {losses} nats/char", markup=False)
+            else:
+                minutes, seconds = divmod(line["seconds_left"], 60)
+                total = line["step"] + line["steps_left"]
+                text = (
+                    f"step {line['step']}/{total} loss {line['train_loss']:.4f} "
+                    f"{line['chars_per_second']:,} chars/s, {minutes} min {seconds:02} s left"
+                )
+                progress.update(task, description=text, completed=line["step"], total=total)
+
+        figures = train_recipe(
+            recipe_path(recipe),
+            device=device,
+            override=override,
+            corpus=corpus,
+            runs=runs,
+            checkpoints=checkpoints,
+            resume=resume,
+            report=show,
+        )
+    if figures:
+        console.print(
+            f"best: validation {figures.val_loss:.4f}, honest {figures.honest_loss:.4f} "
+            f"nats/char at step {figures.step}"
+        )
+
+
+def evaluate(
+    file: Positional[Path],
+    /,
+    *,
+    model: str = DEFAULT_MODEL,
+    device: str = "cpu",
+    json: bool = False,
+) -> None:
+    """The loss of a model over the whole of a UTF-8 text file.
+
+    Args:
+        file: The text.
+        model: Name or folder of a checkpoint.
+        device: auto, cpu, cuda or mps.
+        json: Print JSON.
+    """
+    import litteragpt
+    from litteragpt.evaluation import evaluate_file
+    from litteragpt.training.precision import pick_device
+
+    result = evaluate_file(litteragpt.load(model, device=pick_device(device)), file)
+    if json:
+        print(json_format.dumps(result.to_dict()))
+        return
+    print(
+        f"{result.nats_per_char:.4f} nats/char, {result.bits_per_char:.4f} bits/char over "
+        f"{result.characters:,} characters, {result.unknown:,} of them unknown"
+    )
+
+
+def generate(
+    prompt: Positional[str],
+    /,
+    *,
+    model: str = DEFAULT_MODEL,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+    seed: int | None = None,
+    max_chars: int = 400,
+    sentences: int | None = 2,
+    json: bool = False,
+) -> None:
+    """Continue a prompt; the text streams to standard output, the prompt first.
+
+    Args:
+        prompt: What to continue; an empty one starts a paragraph.
+        model: Name or folder of a checkpoint.
+        temperature: 0 (always the most probable character) to 5.
+        top_k: Keep the k most probable characters at each step.
+        top_p: Keep the most probable characters that together reach this probability.
+        min_p: Drop characters less probable than this share of the best one.
+        seed: Same seed, same text; one is drawn and told without it.
+        max_chars: Stop at this many characters.
+        sentences: Stop after so many sentences; None goes on to max-chars.
+        json: Print one JSON object when all is done.
+    """
+    import litteragpt
+
+    lm = litteragpt.load(model)
+    sampling = litteragpt.SamplingConfig(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
+    )
+    if json:
+        completion = lm.complete(
+            prompt, sampling, seed=seed, max_chars=max_chars, sentences=sentences
+        )
+        print(json_format.dumps(completion.to_dict(), ensure_ascii=False))
+        return
+    stream = lm.stream(prompt, [sampling], seed=seed, max_chars=max_chars, sentences=sentences)
+    for each in stream.encoding.replacements:
+        read = f"read as {each.target!r}" if each.target else "left out"
+        print(f"unknown to the model: {each.source!r}, {read}", file=sys.stderr)
+    if seed is None:
+        print(f"seed {stream.seed}", file=sys.stderr)
+    print(prompt, end="", flush=True)
+    for step in stream:
+        print(step.text(0), end="", flush=True)
+    print()
+
+
+def models(*, json: bool = False) -> None:
+    """List the checkpoints found, and the folders that are none.
+
+    Args:
+        json: Print JSON.
+    """
+    import litteragpt
+
+    listed = litteragpt.list_checkpoints()
+    if json:
+        found = [
+            {
+                "name": info.name,
+                "path": str(info.path),
+                "architecture": info.architecture,
+                "parameters": info.parameters,
+                "context": info.config["model"].get("context"),
+                "validation": info.config["training"].get("reached", {}).get("val_loss"),
+            }
+            for info in listed.found
+        ]
+        broken = [{"path": str(path), "error": error} for path, error in listed.broken]
+        print(json_format.dumps({"models": found, "broken": broken}, ensure_ascii=False))
+        return
+    table = Table("name", "architecture", "parameters", "validation, nats/char")
+    for info in listed.found:
+        loss = info.config["training"].get("reached", {}).get("val_loss")
+        table.add_row(
+            info.name,
+            info.architecture,
+            f"{info.parameters:,}",
+            f"{loss:.4f}" if isinstance(loss, float) else "–",
+        )
+    Console(highlight=False).print(table)
+    for path, error in listed.broken:
+        print(f"unusable: {path}: {error}", file=sys.stderr)
+
+
+def export(
+    model: Positional[str],
+    folder: Positional[Path],
+    /,
+    *,
+    to: Literal["hf"] = "hf",
+) -> None:
+    """Write a checkpoint in the layout of other software.
+
+    Args:
+        model: Name or folder of a checkpoint.
+        folder: Where to; new or empty.
+        to: hf: a folder for `AutoModelForCausalLM` and `AutoTokenizer`.
+    """
+    from litteragpt.export import export_transformers
+
+    writers: dict[str, Callable[[str, Path], Path]] = {"hf": export_transformers}
+    print(writers[to](model, folder))
+
+
+def app(*, port: int = 8501, browser: bool = True) -> None:
+    """Serve the app on this machine until Ctrl-C.
+
+    Args:
+        port: Port to listen on.
+        browser: Open a browser on it.
+    """
+    from litteragpt.checkpoint import ROOT_VARIABLE, checkpoints_root
+
+    root = Path(__file__).resolve().parent.parent
+    script = root / "app" / "main.py"
+    if not script.exists():
+        raise ValueError(f"the app is not installed here: there is no {script}")
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += [f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
+    environment = {**os.environ, ROOT_VARIABLE: str(checkpoints_root().resolve())}
+    # From the root: that is where .streamlit/config.toml is looked for.
+    code = subprocess.run(command, cwd=root, env=environment, check=False).returncode
+    if code:
+        raise ValueError(f"streamlit ended with status {code}: is it installed, the port free?")
+
+
+def recipe_path(name: str) -> Path:
+    """The file of a recipe given by its path or by its name in `models/`."""
+    path = Path(name)
+    if path.suffix == ".toml" or path.exists():
+        return path
+    for root in (Path(), Path(__file__).resolve().parent.parent):
+        if (root / "models" / f"{name}.toml").exists():
+            return root / "models" / f"{name}.toml"
+    raise ValueError(f"there is no recipe {name!r}: give a path, or a name in models/")
+
+
+def main() -> int:
+    """The `litteragpt` command."""
+    # A prompt may hold what the terminal's encoding lacks, such as half a surrogate pair.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    commands = (data, train, evaluate, generate, models, export, app)
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {command.__name__: command for command in commands},
+            prog="litteragpt",
+            description="Small language models in Spanish and Portuguese: train, use, look inside.",
+        )
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

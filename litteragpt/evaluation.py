@@ -1,0 +1,106 @@
+"""The loss of a language model over a whole text: nats and bits per character.
+
+Every token is predicted exactly once, with at least half a context before it (those at the
+very beginning with all there is). The text is read as if it began a paragraph: a newline
+stands before its first character. Bits per character compare across tokenizers: the sum of
+nats over the characters of the text, not over tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from litteragpt.protocols import LanguageModel
+
+if TYPE_CHECKING:
+    from litteragpt.generation.text import TextModel
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The loss over a text."""
+
+    nats_per_char: float
+    bits_per_char: float
+    characters: int
+    """Characters predicted (of the NFC of the text)."""
+    unknown: int
+    """Characters outside the vocabulary: predicted as what replaces them."""
+
+    def to_dict(self) -> dict[str, float | int]:
+        return asdict(self)
+
+
+@torch.inference_mode()
+def total_nats(
+    model: LanguageModel[Any],
+    ids: np.ndarray,
+    first_id: int,
+    *,
+    batch_size: int = 16,
+    device: torch.device | str = "cpu",
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> float:
+    """The sum of `-ln p` over the ids, each given at least half a context of those before it.
+
+    Windows of `context` inputs advance by half a context, and only the second half of each is
+    counted (of the first window, all). `first_id` stands before the first id.
+    """
+    inputs = torch.from_numpy(np.concatenate([[first_id], ids[:-1]]).astype(np.int64))
+    targets = torch.from_numpy(ids.astype(np.int64))
+    length = min(model.context, len(ids))
+    stride = max(1, length // 2)
+    starts = [*range(0, len(ids) - length, stride), len(ids) - length]
+    total = 0.0
+    counted_to = 0
+    for first in range(0, len(starts), batch_size):
+        group = starts[first : first + batch_size]
+        rows = torch.stack([inputs[s : s + length] for s in group]).to(device)
+        wanted = torch.stack([targets[s : s + length] for s in group]).to(device)
+        with autocast():
+            logits_BTV, _ = model(rows)
+        nats_BT = F.cross_entropy(
+            logits_BTV.float().flatten(0, 1), wanted.flatten(), reduction="none"
+        ).view(len(group), length)
+        for row, start in enumerate(group):
+            total += nats_BT[row, counted_to - start :].double().sum().item()
+            counted_to = start + length
+    return total
+
+
+def evaluate_text(lm: TextModel, text: str, *, batch_size: int = 16) -> Evaluation:
+    """The loss of a model over a text; see the module.
+
+    Raises `ValueError` for a text without a character.
+    """
+    ids, unknown = lm.tokenizer.encode_array(text)
+    if len(ids) == 0:
+        raise ValueError("the text is empty: there is nothing to evaluate")
+    characters = lm.tokenizer.count_characters(ids)
+    nats = total_nats(
+        lm.model, ids, lm.start_id, batch_size=batch_size, device=lm.device
+    ) / characters
+    return Evaluation(nats, nats / math.log(2), characters, unknown)
+
+
+def evaluate_file(lm: TextModel, path: Path, *, batch_size: int = 16) -> Evaluation:
+    """The loss of a model over any UTF-8 text file.
+
+    Raises `ValueError` for a file that cannot be read as UTF-8 text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    return evaluate_text(lm, text, batch_size=batch_size)

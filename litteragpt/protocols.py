@@ -1,0 +1,111 @@
+"""What the parts promise each other.
+
+Every language model here, whatever it is made of, is one function: token ids and a state in,
+logits and a new state out. The state is what a model carries between steps (a KV cache, a
+window of ids, an LSTM state); only the model looks inside it. One sampling engine
+(`litteragpt.generation.engine`) therefore drives them all.
+
+Shapes: B rows of a batch, T positions, V vocabulary entries, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+from torch import Tensor
+
+State = TypeVar("State")
+
+
+class LanguageModel(Protocol[State]):
+    """Token ids and a state in, logits and a new state out."""
+
+    @property
+    def vocab_size(self) -> int:
+        """V: the number of vocabulary entries."""
+        ...
+
+    @property
+    def context(self) -> int:
+        """How many tokens, the last one included, a prediction can look at directly."""
+        ...
+
+    def initial_state(self, batch_size: int) -> State:
+        """The state before any token, for `batch_size` rows."""
+        ...
+
+    def __call__(self, ids_BT: Tensor, state: State | None = None) -> tuple[Tensor, State | None]:
+        """Logits `B, T, V` for the token after each position, and the state after the last one.
+
+        With a state, the ids continue what the state has seen; the state passed in is consumed
+        (it may be updated in place) and must not be used again. Without one, the rows start
+        fresh and no state is kept: the form for training and evaluation.
+        """
+        ...
+
+    def repeat_state(self, state: State, rows: int) -> State:
+        """A copy of a one-row state for `rows` rows: prefill once, then branch."""
+        ...
+
+    def select_rows(self, state: State, rows: Sequence[int]) -> State:
+        """The state of some of its rows, in the order given: rows that have ended are dropped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Characters of a text that the vocabulary lacks, and what stands in for them."""
+
+    source: str
+    """The characters as the user wrote them."""
+    target: str
+    """What the model reads in their place; empty where they are dropped."""
+    index: int
+    """Where `source` begins, in code points of the text as the user wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A text as a model reads it."""
+
+    ids: list[int]
+    text: str
+    """The text that `ids` stands for: NFC, unknown characters replaced."""
+    replacements: tuple[Replacement, ...]
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Text to ids and back. On disk it is a `tokenizer.json` of the `tokenizers` library."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids that are no text (such as `<unk>`) and must never be sampled."""
+        ...
+
+    @property
+    def unknown_id(self) -> int:
+        """The id that stands for text outside the vocabulary."""
+        ...
+
+    def encode(self, text: str) -> Encoding:
+        """Ids of the NFC of any text; what is unknown is replaced or dropped, and reported."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of the ids; special ids give nothing."""
+        ...
+
+    def piece(self, id: int) -> str:
+        """A token as a person may be shown it."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write `tokenizer.json`."""
+        ...

@@ -1,0 +1,182 @@
+"""A recipe: what to train, as data that a person can read and change (`models/*.toml`).
+
+    name = "litteragpt-es"
+    language = "es"
+    architecture = "decoder"
+    [model]     the architecture's config (`vocab_size` comes from the corpus)
+    [corpus]    what to read and how to split it (`litteragpt.corpora.manifest`)
+    [training]  `TrainingConfig`
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from litteragpt.architectures import ARCHITECTURES
+from litteragpt.bounds import check_range
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How to train. Lengths are in tokens, the batch in windows over all processes."""
+
+    steps: int
+    batch: int
+    window: int
+    """Length of a training window."""
+    long_window: int
+    """Length of the windows in the last `long_fraction` of the steps; `batch * window` tokens
+    a step stay as they are."""
+    long_fraction: float = 0.0
+    micro_batch: int = 0
+    """Windows in one forward pass of one process; 0: all of its share at once."""
+    muon_lr: float = 0.02
+    """For the matrices inside the blocks."""
+    muon_momentum: float = 0.95
+    adam_lr: float = 3e-3
+    """For embedding, head and norms."""
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.95
+    weight_decay: float = 0.1
+    """Decoupled, on the matrices."""
+    warmup_steps: int = 50
+    decay_fraction: float = 0.4
+    """The share of the steps, at the end, over which the learning rates fall linearly to zero."""
+    clip: float = 1.0
+    """Largest global norm of a gradient."""
+    ema_decay: float = 0.0
+    """Decay of the moving average of the weights that is evaluated and shipped; 0: none."""
+    precision: str = "auto"
+    """`bf16` (autocast), `fp32`, or `auto`: bf16 where the hardware multiplies it natively."""
+    compile: bool = True
+    """`torch.compile`, where a compiler is at hand."""
+    seed: int = 1605
+    evaluate_every: int = 500
+    save_every: int = 250
+    sample_prompt: str = "\n"
+    sample_chars: int = 300
+
+    def validate(self) -> None:
+        """Raise `ValueError` for a figure out of bounds."""
+        check_range("steps", self.steps, 1, 1e9)
+        check_range("batch", self.batch, 1, 1e6)
+        check_range("window", self.window, 1, 65_536)
+        check_range("long_window", self.long_window, self.window, 65_536)
+        check_range("long_fraction", self.long_fraction, 0.0, 1.0)
+        check_range("micro_batch", self.micro_batch, 0, self.batch)
+        check_range("muon_lr", self.muon_lr, 0.0, 10.0)
+        check_range("muon_momentum", self.muon_momentum, 0.0, 0.9999)
+        check_range("adam_lr", self.adam_lr, 0.0, 10.0)
+        check_range("adam_beta1", self.adam_beta1, 0.0, 0.9999)
+        check_range("adam_beta2", self.adam_beta2, 0.0, 0.999999)
+        check_range("weight_decay", self.weight_decay, 0.0, 100.0)
+        check_range("warmup_steps", self.warmup_steps, 0, self.steps)
+        check_range("decay_fraction", self.decay_fraction, 0.0, 1.0)
+        check_range("clip", self.clip, 1e-6, 1e6)
+        check_range("ema_decay", self.ema_decay, 0.0, 0.99999)
+        check_range("evaluate_every", self.evaluate_every, 1, 1e9)
+        check_range("save_every", self.save_every, 1, 1e9)
+        check_range("sample_chars", self.sample_chars, 1, 20_000)
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"precision must be auto, bf16 or fp32, not {self.precision!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe as read; `model` and `corpus` keep their tables for those who know their fields."""
+
+    name: str
+    language: str
+    """ISO 639-1 code of the texts."""
+    architecture: str
+    model: Mapping[str, Any]
+    corpus: Mapping[str, Any]
+    training: TrainingConfig
+
+    def model_config(self, vocab_size: int) -> Any:
+        """The architecture's validated config for a vocabulary of this size."""
+        config_type = ARCHITECTURES[self.architecture].config_type
+        config = from_table(config_type, {**self.model, "vocab_size": vocab_size}, "[model]")
+        config.validate()
+        return config
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe; each override is `table.field=value`, the value in TOML (`training.steps=10`).
+
+    Raises `ValueError` for a file that is no recipe, and for fields it does not know.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    for override in overrides:
+        _apply(table, override)
+    unknown = set(table) - {"name", "language", "architecture", "model", "corpus", "training"}
+    if unknown:
+        raise ValueError(f"{path}: unknown entries {', '.join(sorted(unknown))}")
+    name, architecture = table.get("name"), table.get("architecture")
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        raise ValueError(f"{path}: name must be lower-case letters, digits, '.', '_', '-'")
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise ValueError(f"{path}: architecture must be one of {known}, not {architecture!r}")
+    language = table.get("language")
+    if not isinstance(language, str) or not re.fullmatch("[a-z]{2}", language):
+        raise ValueError(f"{path}: language must be a code of two letters such as es")
+    training = from_table(TrainingConfig, table.get("training", {}), "[training]")
+    training.validate()
+    return Recipe(
+        name, language, architecture, table.get("model", {}), table.get("corpus", {}), training
+    )
+
+
+def from_table(config_type: type[T], table: Mapping[str, Any], where: str) -> T:
+    """A dataclass from a table whose keys must be exactly its fields (those with defaults may lack).
+
+    Raises `ValueError` naming the field that is unknown, missing or of a wrong type.
+    """
+    assert dataclasses.is_dataclass(config_type)
+    fields = {field.name: field for field in dataclasses.fields(config_type)}
+    if unknown := sorted(set(table) - set(fields)):
+        raise ValueError(f"{where}: unknown fields {', '.join(unknown)}")
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in table:
+            values[name] = _typed(table[name], str(field.type), f"{where} {name}")
+        elif field.default is dataclasses.MISSING:
+            raise ValueError(f"{where}: {name} is missing")
+    return config_type(**values)
+
+
+def _typed(value: Any, kind: str, where: str) -> Any:
+    """The value, if its type is the one the field declares; an int serves where a float is due."""
+    accepted = {"int": int, "float": (int, float), "str": str, "bool": bool}[kind]
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind != "bool"):
+        raise ValueError(f"{where} must be of type {kind}, not {value!r}")
+    return float(value) if kind == "float" else value
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    *parents, leaf = key.strip().split(".")
+    if not equals or not leaf:
+        raise ValueError(f"an override is written table.field=value, not {override!r}")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise ValueError(f"override {override!r}: {parent} is not a table")
+    try:
+        table[leaf] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[leaf] = value.strip()

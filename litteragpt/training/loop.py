@@ -1,0 +1,296 @@
+"""The training loop: a recipe and a built corpus in, a checkpoint out.
+
+Plain PyTorch on one process or several (`torchrun`), on CPU, CUDA or MPS. A run keeps its
+state and its curve in a folder of its own, and publishes the checkpoint with the best loss on
+the validation text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from litteragpt.architectures import ARCHITECTURES
+from litteragpt.evaluation import total_nats
+from litteragpt.protocols import Tokenizer
+from litteragpt.recipe import Recipe
+from litteragpt.tokenizers import load_tokenizer
+from litteragpt.training.batches import Windows
+from litteragpt.training.distributed import Processes
+from litteragpt.training.optim import MovingAverage, Optimizers
+from litteragpt.training.precision import autocast_for, compiler_for
+from litteragpt.training.publish import Figures, publish, sample
+from litteragpt.training.schedule import lr_factor
+from litteragpt.training.state import load_state, save_state
+
+Report = Callable[[dict[str, Any]], None]
+"""Takes each line of the curve, and `{"message": …}`, as they come."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on, such as after a loss that is no number."""
+
+
+class Run:
+    """One run of a recipe: `train()` does the steps; what is here is what they need."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        corpus: Path,
+        run_folder: Path,
+        checkpoint: Path,
+        *,
+        device: torch.device,
+        processes: Processes,
+        report: Report,
+    ) -> None:
+        """Read the corpus folder and build the model.
+
+        Raises `ValueError` where a file of the corpus is missing or the recipe does not fit it.
+        """
+        self.recipe, self.config = recipe, recipe.training
+        self.corpus, self.folder, self.checkpoint = corpus, run_folder, checkpoint
+        self.device, self.processes, self._report = device, processes, report
+        self.tokenizer: Tokenizer = load_tokenizer(corpus / "tokenizer.json")
+        self.windows = Windows(self._read("train"), self.config, device)
+        self.held_out = {name: self._read(name) for name in ("validation", "honest")}
+        self.autocast = autocast_for(device, self.config.precision)
+        self.model_config = recipe.model_config(self.tokenizer.vocab_size)
+        torch.manual_seed(self.config.seed)
+        self.model = ARCHITECTURES[recipe.architecture].build(self.model_config).to(device)
+        self.model.initialise()
+        self.parameters = list(self.model.parameters())
+        self.optimizers = Optimizers(self.model, self.config)
+        decay = self.config.ema_decay
+        self.average = MovingAverage(self.parameters, decay) if decay else None
+        self.best = math.inf
+
+    def train(
+        self, *, resume: bool = False, stopped: Callable[[], bool] = lambda: False
+    ) -> Figures | None:
+        """Train to the recipe's last step; the figures of the checkpoint published.
+
+        None where `stopped` asked to end before the first evaluation; the state is then saved,
+        as after every stop, and `resume` goes on from there with the same curve. Raises
+        `TrainingError` for a loss that is not finite; the last saved state stays.
+        """
+        config, figures = self.config, None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        step = self._resume() if resume else self._start()
+        forward = self._compiled()
+        began, tokens_done, losses = time.perf_counter(), 0, list[Tensor]()
+        seconds_before, seconds_aside = self._seconds_so_far(), 0.0
+        while step < config.steps:
+            torch.manual_seed(config.seed * 1_000_003 + step * 1_009 + self.processes.rank)
+            losses.append(self._step(forward, step))
+            step += 1
+            size, length = self.windows.shape(step - 1)
+            tokens_done += size * length
+            stop = self.processes.any(stopped(), self.device)
+            last = stop or step == config.steps
+            evaluates = step % config.evaluate_every == 0 or step == config.steps
+            if step % 10 == 0 or step == 1 or last or evaluates:
+                loss = self._mean_loss(losses, step)
+                losses.clear()
+                seconds = time.perf_counter() - began
+                rate = tokens_done / (seconds - seconds_aside)
+                line = {
+                    "step": step,
+                    "chars": step * config.batch * config.window,
+                    "seconds": round(seconds_before + seconds, 1),
+                    "train_loss": loss,
+                    "lr": config.muon_lr * lr_factor(step - 1, config),
+                    "chars_per_second": round(rate),
+                    "steps_left": config.steps - step,
+                    "seconds_left": round((config.steps - step) * size * length / rate),
+                }
+                self._log(line)
+            aside = time.perf_counter()
+            if self.processes.leads:
+                if evaluates:
+                    figures = self._evaluate(step, line, final=step == config.steps)
+                elif self._is_early_sample(step):
+                    self._log_sample(step)
+                if step % config.save_every == 0 or last:
+                    save_state(self._state_file, step, self.model, self.optimizers, self.average)
+            self.processes.wait()
+            seconds_aside += time.perf_counter() - aside
+            if stop:
+                self._report({"message": f"stopped after step {step}; resume to go on"})
+                break
+        return figures
+
+    def _step(self, forward: nn.Module, step: int) -> Tensor:
+        """One optimiser step over this process's share of the batch; its mean loss."""
+        inputs_BT, targets_BT = self.windows.batch(step, self.processes.rank, self.processes.count)
+        micro = self.config.micro_batch or len(inputs_BT)
+        self.model.train()
+        total = torch.zeros((), device=self.device)
+        for x_BT, y_BT in zip(inputs_BT.split(micro), targets_BT.split(micro), strict=True):
+            with self.autocast():
+                logits_BTV, _ = forward(x_BT)
+            loss = F.cross_entropy(logits_BTV.float().flatten(0, 1), y_BT.flatten())
+            loss = loss * (len(x_BT) / len(inputs_BT))
+            loss.backward()
+            total += loss.detach()
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        self.processes.average([*gradients, total])
+        nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
+        self.optimizers.step(lr_factor(step, self.config))
+        if self.average is not None:
+            self.average.update(self.parameters, step)
+        return total
+
+    def _mean_loss(self, losses: list[Tensor], step: int) -> float:
+        loss = torch.stack(losses).mean().item()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} at step {step}: lower the learning rates (muon_lr "
+                f"{self.config.muon_lr:g}, adam_lr {self.config.adam_lr:g}) or clip below "
+                f"{self.config.clip:g}, and resume from the last saved state"
+            )
+        return loss
+
+    def _evaluate(self, step: int, line: dict[str, Any], *, final: bool) -> Figures | None:
+        """Losses over the whole of the held-out texts; publish the weights if they are the best."""
+        with self._averaged_weights():
+            losses = {"val_loss": self._loss("validation")}
+            best = losses["val_loss"] < self.best
+            if best or final:
+                losses["honest_loss"] = self._loss("honest")
+            self._log({"step": step, "chars": line["chars"], **losses})
+            self._log_sample(step)
+            if not best:
+                return None
+            self.best = losses["val_loss"]
+            figures = Figures(
+                step=step,
+                chars=line["chars"],
+                epochs=self.windows.epochs(step),
+                hours=line["seconds"] / 3600,
+                train_loss=line["train_loss"],
+                device=str(self.device),
+                **losses,
+            )
+            publish(
+                self.checkpoint,
+                self.recipe,
+                figures,
+                model=self.model,
+                model_config=self.model_config,
+                tokenizer=self.tokenizer,
+                metrics_file=self._metrics_file,
+            )
+            return figures
+
+    def _loss(self, name: str) -> float:
+        """Nats per token over the whole of a held-out text."""
+        ids = self.held_out[name]
+        first_id = self.tokenizer.encode("\n").ids[0]
+        self.model.eval()
+        nats = total_nats(
+            self.model, ids, first_id, batch_size=16, device=self.device, autocast=self.autocast
+        )
+        return nats / len(ids)
+
+    def _log_sample(self, step: int) -> None:
+        text = sample(self.model, self.tokenizer, self.config)
+        self._log({"step": step, "prompt": self.config.sample_prompt, "sample": text})
+
+    @staticmethod
+    def _is_early_sample(step: int) -> bool:
+        """The film of training needs its first scenes: steps 1, 10, 30, 100, 300."""
+        return step in (1, 10, 30, 100, 300)
+
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """The moving average in the model's place, if there is one."""
+        if self.average is None:
+            yield
+            return
+        kept = [p.detach().clone() for p in self.parameters]
+        self._put(self.average.values)
+        try:
+            yield
+        finally:
+            self._put(kept)
+
+    @torch.no_grad()
+    def _put(self, values: list[Tensor]) -> None:
+        for parameter, value in zip(self.parameters, values, strict=True):
+            parameter.copy_(value)
+
+    def _compiled(self) -> nn.Module:
+        if not self.config.compile:
+            return self.model
+        if reason := compiler_for(self.device):
+            self._report({"message": f"torch.compile is off: {reason}"})
+            return self.model
+        # Two lengths of windows are two graphs, not one with unknown shapes.
+        compiled: nn.Module = torch.compile(self.model, dynamic=False)
+        return compiled
+
+    def _read(self, name: str) -> np.ndarray:
+        path = self.corpus / f"{name}.txt"
+        try:
+            ids, _ = self.tokenizer.encode_array(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: build the corpus first") from error
+        if len(ids) == 0:
+            raise ValueError(f"{path} is empty")
+        return ids.astype(np.uint8) if self.tokenizer.vocab_size <= 256 else ids
+
+    @property
+    def _state_file(self) -> Path:
+        return self.folder / "state.safetensors"
+
+    @property
+    def _metrics_file(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    def _start(self) -> int:
+        if self.processes.leads:
+            self._metrics_file.unlink(missing_ok=True)
+            settings = {"recipe": dataclasses.asdict(self.recipe)}
+            (self.folder / "recipe.json").write_text(
+                json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+            )
+        return 0
+
+    def _resume(self) -> int:
+        step = load_state(self._state_file, self.model, self.optimizers, self.average)
+        if self.processes.leads:
+            lines = [line for line in self._curve() if line["step"] <= step]
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            self._metrics_file.write_text(text, encoding="utf-8")
+            self.best = min((x["val_loss"] for x in lines if "val_loss" in x), default=math.inf)
+        self.processes.wait()
+        return step
+
+    def _seconds_so_far(self) -> float:
+        return max((line.get("seconds", 0.0) for line in self._curve()), default=0.0)
+
+    def _curve(self) -> list[dict[str, Any]]:
+        if not self._metrics_file.exists():
+            return []
+        lines = self._metrics_file.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _log(self, line: dict[str, Any]) -> None:
+        if not self.processes.leads:
+            return
+        with self._metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._report(line)

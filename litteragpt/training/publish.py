@@ -1,0 +1,98 @@
+"""From a run to a checkpoint folder: figures, card, and a sample of what the model writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from litteragpt.card import CardLosses, CardTraining, write_card
+from litteragpt.checkpoint import save_checkpoint
+from litteragpt.corpora.manifest import corpus_config
+from litteragpt.generation.text import TextModel
+from litteragpt.protocols import Tokenizer
+from litteragpt.recipe import Recipe, TrainingConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a run had reached when its checkpoint was published. Losses in nats per token."""
+
+    step: int
+    chars: int
+    """Characters seen, repetitions included."""
+    epochs: float
+    hours: float
+    train_loss: float
+    val_loss: float
+    honest_loss: float
+    device: str
+
+
+def publish(
+    folder: Path,
+    recipe: Recipe,
+    figures: Figures,
+    *,
+    model: nn.Module,
+    model_config: Any,
+    tokenizer: Tokenizer,
+    metrics_file: Path,
+) -> None:
+    """Write the checkpoint folder, in the place of the one that may be there."""
+    corpus = corpus_config(recipe.corpus)
+    card = write_card(
+        name=recipe.name,
+        title=recipe.name,
+        language=recipe.language,
+        works=corpus.works,
+        architecture=recipe.architecture,
+        model_config=dataclasses.asdict(model_config),
+        parameters=sum(p.numel() for p in model.parameters()),
+        losses=CardLosses(
+            validation=figures.val_loss, honest=figures.honest_loss, train=figures.train_loss
+        ),
+        training=CardTraining(
+            steps=figures.step,
+            characters=figures.chars,
+            device=figures.device,
+            hours=figures.hours,
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        ),
+        reproduce=[
+            f"litteragpt data {recipe.name}",
+            f"litteragpt train models/{recipe.name}.toml",
+            f"litteragpt evaluate --model {recipe.name} data/{recipe.name}/validation.txt",
+            f"litteragpt evaluate --model {recipe.name} data/{recipe.name}/honest.txt",
+        ],
+    )
+    save_checkpoint(
+        folder,
+        architecture=recipe.architecture,
+        model=model,
+        model_config=model_config,
+        tokenizer=tokenizer,
+        training={**dataclasses.asdict(recipe.training), "reached": dataclasses.asdict(figures)},
+        metrics_file=metrics_file,
+        card=card,
+    )
+
+
+def sample(
+    model: Any, tokenizer: Tokenizer, config: TrainingConfig
+) -> str:
+    """What the model writes after the recipe's prompt: the same seed at every step of a run."""
+    model.eval()
+    lm = TextModel(model, tokenizer, name="training")
+    completion = lm.complete(
+        config.sample_prompt,
+        temperature=0.8,
+        seed=config.seed,
+        max_chars=config.sample_chars,
+        sentences=None,
+    )
+    return completion.continuation
