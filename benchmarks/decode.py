@@ -125,12 +125,11 @@ def original(lm: TextModel) -> Contender:
 def with_transformers(lm: TextModel) -> Contender:
     """`generate`; `ImportError` where `transformers` is missing."""
     from transformers import GenerationConfig
-    from transformers.generation.streamers import BaseStreamer
 
     from litteragpt.export import to_transformers
 
-    class Clock(BaseStreamer):
-        """Notes when each step comes; the first `put` is the prompt."""
+    class Clock:
+        """A streamer that notes when each step comes; the first `put` is the prompt."""
 
         def __init__(self) -> None:
             self.times: list[float] = []

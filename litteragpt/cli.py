@@ -38,14 +38,14 @@ def data(
         out: Folder of the built corpus; default data/NAME.
     """
     from litteragpt.corpora.build import build_corpus
-    from litteragpt.corpora.manifest import corpus_config
+    from litteragpt.corpora.manifest import CorpusConfig
     from litteragpt.recipe import load_recipe
 
     read = load_recipe(recipe_path(recipe))
     console = Console(stderr=True, highlight=False)
     report = build_corpus(
         read.name,
-        corpus_config(read.corpus),
+        CorpusConfig.from_table(read.corpus),
         out or Path("data") / read.name,
         source=source,
         report=lambda line: console.print(line, markup=False),

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from litteragpt.protocols import LanguageModel
+from litteragpt.protocols import LanguageModel, Tokenizer
+from litteragpt.tokenizers import normalize
 
 if TYPE_CHECKING:
     from litteragpt.generation.text import TextModel
@@ -77,18 +78,28 @@ def total_nats(
     return total
 
 
+def start_id(tokenizer: Tokenizer) -> int:
+    """The id that stands before a text: a newline's, as at the start of a paragraph."""
+    ids = tokenizer.encode("\n").ids
+    return ids[-1] if ids else tokenizer.unknown_id
+
+
 def evaluate_text(lm: TextModel, text: str, *, batch_size: int = 16) -> Evaluation:
     """The loss of a model over a text; see the module.
 
     Raises `ValueError` for a text without a character.
     """
+    text = normalize(text)
     ids, unknown = lm.tokenizer.encode_array(text)
     if len(ids) == 0:
         raise ValueError("the text is empty: there is nothing to evaluate")
-    characters = lm.tokenizer.count_characters(ids)
-    nats = total_nats(
-        lm.model, ids, lm.start_id, batch_size=batch_size, device=lm.device
-    ) / characters
+    characters = len(text)
+    nats = (
+        total_nats(
+            lm.model, ids, start_id(lm.tokenizer), batch_size=batch_size, device=lm.device
+        )
+        / characters
+    )
     return Evaluation(nats, nats / math.log(2), characters, unknown)
 
 

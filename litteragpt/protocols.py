@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 State = TypeVar("State")
@@ -96,6 +98,10 @@ class Tokenizer(Protocol):
 
     def encode(self, text: str) -> Encoding:
         """Ids of the NFC of any text; what is unknown is replaced or dropped, and reported."""
+        ...
+
+    def encode_array(self, text: str) -> tuple[npt.NDArray[np.uint16], int]:
+        """Ids of a whole text, and how many of its characters are unknown; none is dropped."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -73,7 +73,7 @@ class CharTokenizer:
     @classmethod
     def from_text(cls, text: str) -> CharTokenizer:
         """The vocabulary of a text: the characters of its NFC in the order of their code points."""
-        characters = sorted(set(_normalize(text)))
+        characters = sorted(set(normalize(text)))
         return cls(character for character in characters if not _is_surrogate(character))
 
     @classmethod
@@ -127,7 +127,7 @@ class CharTokenizer:
         cache: dict[str, str] = {}
         start = 0
         for segment in _segments(text, dots="." not in self._known):
-            normal = _normalize(segment)
+            normal = normalize(segment)
             if all(character in self._known for character in normal):
                 target = normal
             else:
@@ -151,7 +151,7 @@ class CharTokenizer:
         would put in its place (which can be several ids) or `<unk>`: none is dropped, so a loss
         over the ids counts every character.
         """
-        normal = _normalize(text)
+        normal = normalize(text)
         ids = self._look_up(normal)
         unknown = np.flatnonzero(ids == self.unknown_id)
         if not unknown.size:
@@ -276,8 +276,8 @@ def _is_surrogate(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def _normalize(text: str) -> str:
-    """NFC with "\\n" line ends."""
+def normalize(text: str) -> str:
+    """The form in which every tokenizer reads a text: NFC with "\\n" line ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return unicodedata.normalize("NFC", text)

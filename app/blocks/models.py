@@ -15,7 +15,10 @@ PREFERRED = "litteragpt-es"
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _load(name: str, fingerprint: tuple[int, int]) -> TextModel:
     """Loaded once per process, and again where the weights on disk have changed."""
-    return litteragpt.load(name)
+    model = litteragpt.load(name)
+    # The first pass of a process is many times slower than the next: not in front of a user.
+    model.complete("", seed=0, max_chars=2)
+    return model
 
 
 def found() -> CheckpointList:

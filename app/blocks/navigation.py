@@ -16,43 +16,34 @@ WIDE_PAGES = frozenset({"comparar"})
 def main() -> None:
     """Draw the frame and run the page that the address names."""
     t = language.words()
+    # Pages without icons: a page's icon becomes its favicon, fetched from a font server.
     pages = [
-        st.Page(
-            "pages/generar.py",
-            title=t("nav.generate"),
-            icon=":material/edit_note:",
-            url_path="generar",
-            default=True,
-        ),
-        st.Page(
-            "pages/comparar.py",
-            title=t("nav.compare"),
-            icon=":material/device_thermostat:",
-            url_path="comparar",
-        ),
-        st.Page(
-            "pages/modelos.py",
-            title=t("nav.models"),
-            icon=":material/inventory_2:",
-            url_path="modelos",
-        ),
+        st.Page("pages/generar.py", title=t("nav.generate"), url_path="generar", default=True),
+        st.Page("pages/comparar.py", title=t("nav.compare"), url_path="comparar"),
+        st.Page("pages/modelos.py", title=t("nav.models"), url_path="modelos"),
     ]
-    page = st.navigation(pages, position="top")
-    wide = page.url_path in WIDE_PAGES
+    page = st.navigation(pages, position="hidden")
     st.set_page_config(
         page_title=f"{page.title} · LitteraGPT",
         page_icon=str(ICON),
-        layout="wide" if wide else "centered",
+        layout="wide" if page.url_path in WIDE_PAGES else "centered",
     )
     st.html(STYLE)
+    # Streamlit's own navigation hides behind a menu on a phone; three words need not.
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        key="frame",
+    ):
+        with st.container(horizontal=True, width="content", gap="small"):
+            for each in pages:
+                st.page_link(each, label=each.title)
+        language.chooser()
     page.run()
 
 
 def header(title: str, subtitle: str) -> None:
-    """A page's title row, with the choice of language at its end."""
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.title(title, anchor=False, width="content")
-        language.chooser()
+    """A page's title and what it is for."""
+    st.title(title, anchor=False)
     st.caption(subtitle)

@@ -63,7 +63,7 @@ def render_panes(t: Words, prompt: str, panes: Sequence[Pane], inks: Sequence[In
         _pane(t, prompt, pane, fork, ink, first=index == 0)
         for index, (pane, fork, ink) in enumerate(zip(panes, forks(panes), inks, strict=False))
     )
-    return f'<div class="lg-panes">{drawn}</div>'
+    return f'<div class="lg-panes lg-panes-{len(panes)}">{drawn}</div>'
 
 
 def _pane(t: Words, prompt: str, pane: Pane, fork: int | None, ink: Ink, *, first: bool) -> str:
@@ -79,10 +79,7 @@ def _pane(t: Words, prompt: str, pane: Pane, fork: int | None, ink: Ink, *, firs
         label=name,
         running=not pane.over,
     )
-    line = (
-        f'<svg width="36" height="6" aria-hidden="true"><line x1="1" y1="3" x2="35" y2="3"'
-        f' stroke="{ink.colour}" stroke-width="3" stroke-dasharray="{ink.stroke}"></line></svg>'
-    )
+    line = f'<span class="lg-line" style="background:{ink.gradient}"></span>'
     return (
         f'<section class="lg-pane"><h3>{line}<span>{escape(name)}</span></h3>'
         f"<p>{escape(note)}</p>{text}</section>"

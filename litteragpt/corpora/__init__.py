@@ -1,0 +1,1 @@
+"""From raw books to the files that training reads."""

@@ -23,6 +23,7 @@ from litteragpt.corpora.manifest import Work
 
 MAX_BYTES = 64 * 2**20  # of one text; Spain's longest novels are below 6 MB
 _CHUNK = 1 << 16
+_BREAK = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _USER_AGENT = "LitteraGPT (corpus builder)"
 
 Progress = Callable[[str], None]
@@ -76,6 +77,7 @@ def download(
         report(f"{path.name}: from the cache")
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
+    reason = "no try was made"
     for attempt in range(tries):
         if attempt:
             wait(2.0 ** (attempt - 1))
@@ -197,7 +199,7 @@ def decode(data: bytes) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", "replace").replace("\ufffd", "")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return _BREAK.sub("\n", text)
 
 
 _START = re.compile(
@@ -219,8 +221,10 @@ def strip_gutenberg(text: str) -> str:
     return text[start : end.start() if end else len(text)].strip("\n")
 
 
+_CONTROLS = {chr(code) for code in (*range(32), *range(127, 160))} - {"\n", "\t"}
 _REPLACED = str.maketrans(
     {
+        **dict.fromkeys(_CONTROLS, None),
         **dict.fromkeys("“”„‟", '"'),
         **dict.fromkeys("‘’‚‛", "'"),
         **dict.fromkeys("–―‒", "—"),
@@ -235,7 +239,7 @@ _PICTURE = re.compile(
 )
 _NOTE = re.compile(r"\s*(?:\[\*?\d{1,3}\]|\{\*?\d{1,3}\}|\[(?:nota|footnote)\b)", re.IGNORECASE)
 _NOTE_MARK = re.compile(r" ?(?:\[\*?\d{1,3}\]|\{\*?\d{1,3}\})")
-_NO_TEXT = re.compile(r"[\s*_=~#.·—-]*[*_=~#·—-][\s*_=~#.·—-]*")  # * * *, -----
+_ORNAMENT = frozenset("*~=#·—- .")  # * * *, -----
 _DIALOGUE = re.compile(r"^ *-(?=[\w¿¡«\"(])", re.MULTILINE)
 
 
@@ -248,7 +252,7 @@ def clean(text: str, begin: str | None = None, end: str | None = None) -> str:
     to `begin` is cut, and the next line equal to `end` with all after it, upper and lower case
     aside. A cleaned text is cleaned to itself.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = unicodedata.normalize("NFC", _BREAK.sub("\n", text))
     text = _PICTURE.sub("", text)
     paragraphs = _unwrap(text.split("\n"))
     text = "\n".join(line for line in paragraphs if not _NOTE.match(line))
@@ -256,12 +260,17 @@ def clean(text: str, begin: str | None = None, end: str | None = None) -> str:
     text = re.sub(r"-{2,}", "—", text)
     text = _DIALOGUE.sub("—", text)
     lines = (re.sub(r" {2,}", " ", line).strip() for line in text.split("\n"))
-    kept = [line for line in lines if line and not _NO_TEXT.fullmatch(line)]
+    kept = [line for line in lines if not _is_ornament(line)]
     folded = [line.casefold() for line in kept]
     first = _index(folded, begin, 0) or 0
     last = _index(folded, end, first + 1)
     # What was taken out may have brought a letter and its accent together.
     return unicodedata.normalize("NFC", "\n".join(kept[first:last]))
+
+
+def _is_ornament(line: str) -> bool:
+    """Whether a line is empty or has nothing but ornaments; dots alone are an ellipsis."""
+    return set(line) <= _ORNAMENT and not (line and set(line) <= set(". "))
 
 
 def _index(folded: list[str], line: str | None, start: int) -> int | None:

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litteragpt.architectures import ARCHITECTURES
-from litteragpt.evaluation import total_nats
+from litteragpt.evaluation import start_id, total_nats
 from litteragpt.protocols import Tokenizer
 from litteragpt.recipe import Recipe
 from litteragpt.tokenizers import load_tokenizer
@@ -88,9 +88,9 @@ class Run:
         """
         config, figures = self.config, None
         self.folder.mkdir(parents=True, exist_ok=True)
-        step = self._resume() if resume else self._start()
+        step, losses = self._resume() if resume else self._start()
         forward = self._compiled()
-        began, tokens_done, losses = time.perf_counter(), 0, list[Tensor]()
+        began, tokens_done = time.perf_counter(), 0
         seconds_before, seconds_aside = self._seconds_so_far(), 0.0
         while step < config.steps:
             torch.manual_seed(config.seed * 1_000_003 + step * 1_009 + self.processes.rank)
@@ -99,9 +99,9 @@ class Run:
             size, length = self.windows.shape(step - 1)
             tokens_done += size * length
             stop = self.processes.any(stopped(), self.device)
-            last = stop or step == config.steps
-            evaluates = step % config.evaluate_every == 0 or step == config.steps
-            if step % 10 == 0 or step == 1 or last or evaluates:
+            last = step == config.steps
+            evaluates = step % config.evaluate_every == 0 or last
+            if step % 10 == 0 or step == 1 or evaluates:
                 loss = self._mean_loss(losses, step)
                 losses.clear()
                 seconds = time.perf_counter() - began
@@ -120,11 +120,18 @@ class Run:
             aside = time.perf_counter()
             if self.processes.leads:
                 if evaluates:
-                    figures = self._evaluate(step, line, final=step == config.steps)
+                    figures = self._evaluate(step, line, final=last) or figures
                 elif self._is_early_sample(step):
                     self._log_sample(step)
-                if step % config.save_every == 0 or last:
-                    save_state(self._state_file, step, self.model, self.optimizers, self.average)
+                if step % config.save_every == 0 or last or stop:
+                    save_state(
+                        self._state_file,
+                        step,
+                        self.model,
+                        self.optimizers,
+                        self.average,
+                        losses,
+                    )
             self.processes.wait()
             seconds_aside += time.perf_counter() - aside
             if stop:
@@ -198,7 +205,7 @@ class Run:
     def _loss(self, name: str) -> float:
         """Nats per token over the whole of a held-out text."""
         ids = self.held_out[name]
-        first_id = self.tokenizer.encode("\n").ids[0]
+        first_id = start_id(self.tokenizer)
         self.model.eval()
         nats = total_nats(
             self.model, ids, first_id, batch_size=16, device=self.device, autocast=self.autocast
@@ -260,24 +267,24 @@ class Run:
     def _metrics_file(self) -> Path:
         return self.folder / "metrics.jsonl"
 
-    def _start(self) -> int:
+    def _start(self) -> tuple[int, list[Tensor]]:
         if self.processes.leads:
             self._metrics_file.unlink(missing_ok=True)
             settings = {"recipe": dataclasses.asdict(self.recipe)}
             (self.folder / "recipe.json").write_text(
                 json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
             )
-        return 0
+        return 0, []
 
-    def _resume(self) -> int:
-        step = load_state(self._state_file, self.model, self.optimizers, self.average)
+    def _resume(self) -> tuple[int, list[Tensor]]:
+        step, losses = load_state(self._state_file, self.model, self.optimizers, self.average)
         if self.processes.leads:
             lines = [line for line in self._curve() if line["step"] <= step]
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             self._metrics_file.write_text(text, encoding="utf-8")
             self.best = min((x["val_loss"] for x in lines if "val_loss" in x), default=math.inf)
         self.processes.wait()
-        return step
+        return step, [loss.to(self.device) for loss in losses]
 
     def _seconds_so_far(self) -> float:
         return max((line.get("seconds", 0.0) for line in self._curve()), default=0.0)

@@ -12,7 +12,7 @@ from torch import nn
 
 from litteragpt.card import CardLosses, CardTraining, write_card
 from litteragpt.checkpoint import save_checkpoint
-from litteragpt.corpora.manifest import corpus_config
+from litteragpt.corpora.manifest import CorpusConfig
 from litteragpt.generation.text import TextModel
 from litteragpt.protocols import Tokenizer
 from litteragpt.recipe import Recipe, TrainingConfig
@@ -44,7 +44,7 @@ def publish(
     metrics_file: Path,
 ) -> None:
     """Write the checkpoint folder, in the place of the one that may be there."""
-    corpus = corpus_config(recipe.corpus)
+    corpus = CorpusConfig.from_table(recipe.corpus)
     card = write_card(
         name=recipe.name,
         title=recipe.name,

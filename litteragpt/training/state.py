@@ -1,15 +1,17 @@
 """The state of a run on disk: all that is needed to go on as if it had never stopped.
 
 One safetensors file, replaced atomically: the parameters, their moving average and the
-optimisers' tensors, with the step in the header. What is random in training is a function of
-the seed and the step, so no generator needs saving.
+optimisers' tensors, the losses not yet in the curve, with the step in the header. What is random
+in training is a function of the seed and the step, so no generator needs saving.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -18,14 +20,21 @@ from litteragpt.training.optim import MovingAverage, Optimizers
 
 
 def save_state(
-    path: Path, step: int, model: nn.Module, optimizers: Optimizers, average: MovingAverage | None
+    path: Path,
+    step: int,
+    model: nn.Module,
+    optimizers: Optimizers,
+    average: MovingAverage | None,
+    losses: Sequence[Tensor],
 ) -> None:
-    """Write the state after `step` steps."""
+    """Write the state after `step` steps; `losses` are those since the curve's last line."""
     tensors = {f"model/{name}": p for name, p in model.named_parameters()}
     tensors |= {f"optimizer/{key}": value for key, value in optimizers.state().items()}
     if average is not None:
         names = (name for name, _ in model.named_parameters())
         tensors |= {f"average/{n}": v for n, v in zip(names, average.values, strict=True)}
+    if losses:
+        tensors["losses"] = torch.stack(list(losses))
     temporary = path.with_suffix(".tmp")
     save_file(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
@@ -37,8 +46,8 @@ def save_state(
 
 def load_state(
     path: Path, model: nn.Module, optimizers: Optimizers, average: MovingAverage | None
-) -> int:
-    """Take up a saved state; the number of steps it has behind it.
+) -> tuple[int, list[Tensor]]:
+    """Take up a saved state: the number of steps it has behind it, and the pending losses.
 
     Raises `ValueError` where the file is no state of this recipe's model.
     """
@@ -61,4 +70,4 @@ def load_state(
         )
     except (OSError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path} is no saved state of this recipe: {error}") from error
-    return step
+    return step, list(tensors["losses"].unbind()) if "losses" in tensors else []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import textwrap
 
-WORDS = (
+_WORDS = (
     "el la un una de que y en casa noche hombre mujer camino lugar caballero viento pueblo "
     "calle señor vida muerte ojos mano puerta mesa dijo vino fue era tenía había miró salió"
-).split()
+)
+WORDS = _WORDS.split()
 
 
 def sentence(rng: random.Random) -> str:

@@ -315,14 +315,18 @@ def test_unwrapped_text_with_blank_lines_keeps_its_paragraphs() -> None:
     assert clean(f"{long}\n\n{long}\nHola.\n") == f"{long.strip()}\n{long.strip()}\nHola."
 
 
-@given(st.text(st.sampled_from("aÁe\u0301ñ.,;—-– \n\t\u00a0…“”_*X1"), max_size=200))
+@given(st.text(st.sampled_from("aÁe\u0301ñ.,;—-– \n\t\f\r\x00\u00a0…“”_*X1"), max_size=200))
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     once = clean(text)
     assert clean(once) == once
     assert unicodedata.is_normalized("NFC", once)
     assert "\n\n" not in once
     assert "  " not in once
-    assert not set(once) & set("\u00a0…“”_–\t")
+    assert not set(once) & set("\u00a0…“”_–\t\r\f\x00")
+
+
+def test_page_breaks_and_ornaments_go_and_an_ellipsis_stays() -> None:
+    assert clean("Hola.\f* * *\n-----\n...\n. . .\n—\nAdi\x07ós.") == "Hola.\n...\n. . .\nAdiós."
 
 
 def test_prepare() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -65,7 +66,7 @@ def test_honest_blocks(shape: str, seed: int) -> None:
     assert abs(size / len(text) - 0.05) < 0.01
     for block in blocks:
         assert block.text == "\n".join(lines[block.first_line : block.last_line])
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in itertools.pairwise(blocks):
         assert before.last_line <= after.first_line
     if shape != "one chapter":
         starts = {first for first, _ in chapters(lines)}

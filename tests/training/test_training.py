@@ -100,11 +100,6 @@ def test_a_resumed_run_has_the_curve_of_an_uninterrupted_one(
     recipe: Path, override: tuple[str, ...]
 ) -> None:
     whole = run(recipe, "whole", *override)
-    steps = 0
-
-    def stop_after_seven(line: dict[str, Any]) -> None:
-        nonlocal steps
-        steps = line.get("step", steps)
 
     class Interrupt(Exception):
         pass
@@ -127,7 +122,7 @@ def test_the_same_recipe_gives_the_same_curve_and_another_seed_another(recipe: P
 
 def test_micro_batches_change_nothing_but_memory(recipe: Path) -> None:
     whole = losses(run(recipe, "whole"))
-    assert losses(run(recipe, "micro", "training.micro_batch=3")) == pytest.approx(whole, abs=1e-5)
+    assert losses(run(recipe, "micro", "training.micro_batch=3")) == pytest.approx(whole, abs=1e-4)
 
 
 def test_two_processes_have_the_curve_of_one(recipe: Path) -> None:
@@ -169,8 +164,8 @@ def test_ctrl_c_saves_after_the_step_in_hand(recipe: Path) -> None:
             signal.raise_signal(signal.SIGINT)
 
     stopped = run(recipe, "stopped", report=interrupt)
-    assert max(line["step"] for line in stopped) == 7
-    assert run(recipe, "stopped", resume=True)[-1] == run(recipe, "whole")[-1]
+    assert max(line["step"] for line in stopped) == 6
+    assert run(recipe, "stopped", resume=True) == run(recipe, "whole")
 
 
 def test_a_loss_that_is_no_number_stops_with_a_clear_error(recipe: Path) -> None:
