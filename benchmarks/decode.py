@@ -123,7 +123,7 @@ def original(lm: TextModel) -> Contender:
 
 
 def with_transformers(lm: TextModel) -> Contender:
-    """`generate`; `ImportError` where `transformers` is missing."""
+    """`generate`; `ModuleNotFoundError` where `transformers` is missing."""
     from transformers import GenerationConfig
 
     from litteragpt.export import to_transformers

@@ -19,10 +19,11 @@ from litteragpt.checkpoint import (
     CheckpointList,
     list_checkpoints,
     load_checkpoint,
+    read_metrics,
     resolve,
 )
 from litteragpt.generation.sampling import SamplingConfig
-from litteragpt.generation.text import Completion, Step, TextModel, Token
+from litteragpt.generation.text import Completion, Step, Stream, TextModel, Token
 from litteragpt.protocols import Replacement
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "Replacement",
     "SamplingConfig",
     "Step",
+    "Stream",
     "TextModel",
     "Token",
     "list_checkpoints",
     "load",
+    "read_metrics",
 ]
 
 __version__ = "0.2.0"

@@ -6,7 +6,7 @@ import math
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise `ValueError`, naming the allowed range, unless `low <= value <= high` (NaN never is)."""
+    """Raise `ValueError`, naming the range, unless `low <= value <= high` (NaN never is)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
     if math.isnan(value) or not low <= value <= high:

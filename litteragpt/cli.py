@@ -83,6 +83,7 @@ def train(
     """
     from litteragpt.training import train as train_recipe
 
+    path = recipe_path(recipe)
     console = Console(stderr=True, highlight=False)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
@@ -107,7 +108,7 @@ def train(
                 progress.update(task, description=text, completed=line["step"], total=total)
 
         figures = train_recipe(
-            recipe_path(recipe),
+            path,
             device=device,
             override=override,
             corpus=corpus,
@@ -184,15 +185,22 @@ def generate(
     import litteragpt
 
     lm = litteragpt.load(model)
-    sampling = litteragpt.SamplingConfig(
-        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
-    )
     if json:
         completion = lm.complete(
-            prompt, sampling, seed=seed, max_chars=max_chars, sentences=sentences
+            prompt,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            seed=seed,
+            max_chars=max_chars,
+            sentences=sentences,
         )
         print(json_format.dumps(completion.to_dict(), ensure_ascii=False))
         return
+    sampling = litteragpt.SamplingConfig(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
+    )
     stream = lm.stream(prompt, [sampling], seed=seed, max_chars=max_chars, sentences=sentences)
     for each in stream.encoding.replacements:
         read = f"read as {each.target!r}" if each.target else "left out"
@@ -201,7 +209,7 @@ def generate(
         print(f"seed {stream.seed}", file=sys.stderr)
     print(prompt, end="", flush=True)
     for step in stream:
-        print(step.text(0), end="", flush=True)
+        print("".join(token.text for token in step.tokens if token), end="", flush=True)
     print()
 
 

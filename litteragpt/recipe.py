@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from litteragpt.architectures import ARCHITECTURES
-from litteragpt.bounds import check_range
+from litteragpt.bounds import check_range, check_whole
 
 T = TypeVar("T")
 
@@ -66,25 +66,25 @@ class TrainingConfig:
 
     def validate(self) -> None:
         """Raise `ValueError` for a figure out of bounds."""
-        check_range("steps", self.steps, 1, 1e9)
-        check_range("batch", self.batch, 1, 1e6)
-        check_range("window", self.window, 1, 65_536)
-        check_range("long_window", self.long_window, self.window, 65_536)
+        check_whole("steps", self.steps, 1, 10**9)
+        check_whole("batch", self.batch, 1, 10**6)
+        check_whole("window", self.window, 1, 65_536)
+        check_whole("long_window", self.long_window, self.window, 65_536)
         check_range("long_fraction", self.long_fraction, 0.0, 1.0)
-        check_range("micro_batch", self.micro_batch, 0, self.batch)
+        check_whole("micro_batch", self.micro_batch, 0, self.batch)
         check_range("muon_lr", self.muon_lr, 0.0, 10.0)
         check_range("muon_momentum", self.muon_momentum, 0.0, 0.9999)
         check_range("adam_lr", self.adam_lr, 0.0, 10.0)
         check_range("adam_beta1", self.adam_beta1, 0.0, 0.9999)
         check_range("adam_beta2", self.adam_beta2, 0.0, 0.999999)
         check_range("weight_decay", self.weight_decay, 0.0, 100.0)
-        check_range("warmup_steps", self.warmup_steps, 0, self.steps)
+        check_whole("warmup_steps", self.warmup_steps, 0, self.steps)
         check_range("decay_fraction", self.decay_fraction, 0.0, 1.0)
         check_range("clip", self.clip, 1e-6, 1e6)
         check_range("ema_decay", self.ema_decay, 0.0, 0.99999)
-        check_range("evaluate_every", self.evaluate_every, 1, 1e9)
-        check_range("save_every", self.save_every, 1, 1e9)
-        check_range("sample_chars", self.sample_chars, 1, 20_000)
+        check_whole("evaluate_every", self.evaluate_every, 1, 10**9)
+        check_whole("save_every", self.save_every, 1, 10**9)
+        check_whole("sample_chars", self.sample_chars, 1, 20_000)
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision must be auto, bf16 or fp32, not {self.precision!r}")
 

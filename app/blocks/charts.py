@@ -28,7 +28,10 @@ def smooth(values: Sequence[float], width: int = SMOOTHING) -> list[float]:
 
 
 def entropy_figure(
-    t: Words, entropies: Sequence[Sequence[float]], temperatures: Sequence[float], inks: Sequence[Ink]
+    t: Words,
+    entropies: Sequence[Sequence[float]],
+    temperatures: Sequence[float],
+    inks: Sequence[Ink],
 ) -> go.Figure:
     """A line for each temperature: how open the next character was, in nats."""
     figure = go.Figure()

@@ -27,7 +27,7 @@ RANDOM_SEEDS = 1_000_000
 """Seeds that are drawn stay short enough to be read aloud."""
 
 
-def prompt_area(t: Words, page: str, *, height: int = 110) -> None:
+def prompt_area(t: Words, page: str, *, height: int = 96) -> None:
     """The prompt, and examples that fill it in and start at once."""
     st.session_state.setdefault(state_key(page, "prompt"), "")
     st.text_area(
@@ -53,6 +53,7 @@ def prompt_area(t: Words, page: str, *, height: int = 110) -> None:
         key=key,
         on_change=take,
         label_visibility="collapsed",
+        wrap=False,
     )
 
 
@@ -74,6 +75,7 @@ def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: boo
         on_click=intend,
         args=(page, "generate"),
         shortcut="Ctrl+Enter",
+        help=t("composer.shortcut"),
         disabled=disabled,
     )
 

@@ -62,9 +62,7 @@ def film(t: Words, samples: Sequence[dict[str, Any]], *, key: str) -> None:
             )
         loss = sample.get("val_loss")
         if isinstance(loss, float):
-            st.html(
-                f'<div class="lg-facts">{escape(t("film.loss", loss=t.number(loss, 3)))}</div>'
-            )
+            st.html(f'<div class="lg-facts">{escape(t("film.loss", loss=t.number(loss, 3)))}</div>')
         if is_playing and st.session_state[place] >= last:
             st.session_state[playing] = False
             st.rerun()

@@ -191,7 +191,7 @@ class Job:
                     if token is not None:
                         row.append(token)
             return [
-                self._cancel_reason() if reason in (None, "cancelled") else reason
+                reason if reason == "sentences" or reason == "length" else self._cancel_reason()
                 for reason in stream.finish_reasons
             ]
 

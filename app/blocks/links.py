@@ -86,9 +86,7 @@ def parse(query: Mapping[str, str], *, models: Collection[str]) -> Link | None:
             problems.append(name)
             return default
 
-    settings = {
-        name: read(name, field.default, _reader(field)) for name, field in FIELDS.items()
-    }
+    settings = {name: read(name, field.default, _reader(field)) for name, field in FIELDS.items()}
     settings["seed"] = read("seed", None, _seed)
     return Link(
         prompt=read("prompt", "", _prompt),

@@ -53,12 +53,16 @@ def none_found(t: Words, listed: CheckpointList) -> None:
         show_broken(t, path.name, reason)
 
 
+def chosen(listed: CheckpointList, *, key: str) -> CheckpointInfo:
+    """The checkpoint to use: the one that the session keeps under `key`, else the first."""
+    name = st.session_state.get(key)
+    return next((info for info in listed.found if info.name == name), listed.found[0])
+
+
 def choose(t: Words, listed: CheckpointList, *, key: str) -> CheckpointInfo:
-    """The checkpoint to use: a choice only where there is more than one."""
-    infos = {info.name: info for info in listed.found}
-    names = list(infos)
-    if st.session_state.get(key) not in infos:
-        st.session_state[key] = names[0]
-    if len(names) > 1:
+    """A choice of checkpoint, where there is more than one."""
+    st.session_state[key] = chosen(listed, key=key).name
+    if len(listed.found) > 1:
+        names = [info.name for info in listed.found]
         st.selectbox(t("models.choose"), names, key=key, persist_state="session")
-    return infos[st.session_state[key]]
+    return chosen(listed, key=key)

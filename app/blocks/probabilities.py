@@ -53,7 +53,9 @@ def legend(t: Words) -> None:
         f"<small>{t.number(100 * low)}–{t.number(100 * high)}\u202f%</small></span>"
         for (low, kind), high in zip(BINS, bounds, strict=False)
     )
-    st.html(f'<div class="lg-legend" role="list" aria-label="{t("probability.legend")}">{entries}</div>')
+    st.html(
+        f'<div class="lg-legend" role="list" aria-label="{t("probability.legend")}">{entries}</div>'
+    )
 
 
 def explorer(t: Words, prompt: str, tokens: Sequence[Token], *, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -122,14 +122,13 @@ def slider(t: Words, page: str, name: str) -> None:
     field = FIELDS[name]
     key = state_key(page, name)
     steps = set(field.steps) | {st.session_state[key]}
-    options = sorted((step for step in steps if step is not None))
-    say: Callable[[Value], str] = lambda value: (  # noqa: E731
-        t("settings.no_limit")
-        if value is None
-        else t.count(int(value))
-        if field.whole
-        else t.short(value)
-    )
+    options: list[Value] = sorted(step for step in steps if step is not None)
+
+    def say(value: Value) -> str:
+        if value is None:
+            return t("settings.no_limit")
+        return t.count(int(value)) if field.whole else t.short(value)
+
     st.select_slider(
         t(f"settings.{name}"),
         [*options, None] if field.off else options,

@@ -49,20 +49,16 @@ def page() -> None:
     prompt_area(t, PAGE, height=80)
     temperature_pills(t)
     with st.container(horizontal=True, vertical_alignment="center"):
-        go_button(
-            t, PAGE, job, label=t("compare.button"), disabled=not _enough(_temperatures())
-        )
+        go_button(t, PAGE, job, label=t("compare.button"), disabled=not _enough(_temperatures()))
     if not _enough(_temperatures()):
-        st.caption(
-            t("compare.how_many", low=t.count(links.ROWS[0]), high=t.count(links.ROWS[1]))
-        )
+        st.caption(t("compare.how_many", low=t.count(links.ROWS[0]), high=t.count(links.ROWS[1])))
     with st.expander(t("settings.title"), icon=":material/tune:"):
         fields(t, listed)
     if job is not None:
         result(t, job)
         sharing.reflect(t, job)
     else:
-        models.load(t, chosen(listed))
+        models.load(t, models.chosen(listed, key=_key("model")))
     st.html(f'<p class="lg-lesson">{t("compare.lesson")}</p>')
 
 
@@ -76,11 +72,6 @@ def _temperatures() -> tuple[float, ...]:
 
 def _enough(temperatures: tuple[float, ...]) -> bool:
     return links.ROWS[0] <= len(temperatures) <= links.ROWS[1]
-
-
-def chosen(listed: CheckpointList) -> models.CheckpointInfo:
-    name = st.session_state.get(_key("model"))
-    return next((info for info in listed.found if info.name == name), listed.found[0])
 
 
 def temperature_pills(t: Words) -> None:
@@ -100,7 +91,7 @@ def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | N
     temperatures = _temperatures()
     if not _enough(temperatures):
         return
-    model = models.load(t, chosen(listed))
+    model = models.load(t, models.chosen(listed, key=_key("model")))
     if model is None:
         return
     get = partial(settings.get, PAGE)

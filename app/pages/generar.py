@@ -54,19 +54,14 @@ def page() -> None:
         result(t, job)
         sharing.reflect(t, job)
     else:
-        models.load(t, chosen(listed))
-
-
-def chosen(listed: CheckpointList) -> models.CheckpointInfo:
-    name = st.session_state.get(settings.state_key(PAGE, "model"))
-    return next((info for info in listed.found if info.name == name), listed.found[0])
+        models.load(t, models.chosen(listed, key=settings.state_key(PAGE, "model")))
 
 
 def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | None) -> None:
     """Begin what was asked for; a refusal is told and leaves the page as it was."""
     earlier = current(PAGE)
     get = partial(settings.get, PAGE)
-    model = models.load(t, chosen(listed))
+    model = models.load(t, models.chosen(listed, key=settings.state_key(PAGE, "model")))
     if model is None:
         return
     st.session_state.setdefault(settings.state_key(PAGE, "prompt"), "")

@@ -41,7 +41,9 @@ def about(t: Words, info: CheckpointInfo) -> None:
         models.show_broken(t, info.name, str(error))
         metrics = []
     figures(t, info, metrics)
-    if any(charts.is_number(line.get(name)) for line in metrics for name in ("train_loss", "val_loss")):
+    if any(
+        charts.is_number(line.get(name)) for line in metrics for name in ("train_loss", "val_loss")
+    ):
         st.subheader(t("models.curves"), anchor=False)
         figure = charts.training_figure(t, metrics, inks())
         charts.show(figure, key="modelos.curves", alt=t("models.curves_alt"))
@@ -60,8 +62,9 @@ def about(t: Words, info: CheckpointInfo) -> None:
 def figures(t: Words, info: CheckpointInfo, metrics: list[dict[str, Any]]) -> None:
     shape = info.config.get("model", {})
     losses = [line["val_loss"] for line in metrics if charts.is_number(line.get("val_loss"))]
+    millions = t("models.millions", count=t.number(info.parameters / 1e6, 1))
     entries = [
-        (t("models.parameters"), t("models.millions", count=t.number(info.parameters / 1e6, 1))),
+        (t("models.parameters"), millions if info.parameters >= 1e6 else t.count(info.parameters)),
         (t("models.context"), t("models.characters", count=t.count(int(shape.get("context", 0))))),
     ]
     if losses:

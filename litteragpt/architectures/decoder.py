@@ -19,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from litteragpt.bounds import check_range
+from litteragpt.architectures.decoder_step import StepWeights, step
+from litteragpt.bounds import check_range, check_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +42,12 @@ class DecoderConfig:
 
     def validate(self) -> None:
         """Raise `ValueError` where a figure is out of bounds: nothing has been allocated yet."""
-        check_range("vocab_size", self.vocab_size, 2, 262_144)
-        check_range("context", self.context, 1, 65_536)
-        check_range("layers", self.layers, 1, 128)
-        check_range("width", self.width, 2, 16_384)
-        check_range("heads", self.heads, 1, 128)
-        check_range("hidden", self.hidden, 1, 65_536)
+        check_whole("vocab_size", self.vocab_size, 2, 262_144)
+        check_whole("context", self.context, 1, 65_536)
+        check_whole("layers", self.layers, 1, 128)
+        check_whole("width", self.width, 2, 16_384)
+        check_whole("heads", self.heads, 1, 128)
+        check_whole("hidden", self.hidden, 1, 65_536)
         check_range("rope_theta", self.rope_theta, 1.0, 1e9)
         check_range("norm_eps", self.norm_eps, 1e-12, 1e-2)
         check_range("dropout", self.dropout, 0.0, 0.9)
@@ -73,6 +74,8 @@ class KVCache:
     values_LBHSD: Tensor
     position: int
     """Tokens seen so far."""
+    weights: StepWeights | None = None
+    """The model's weights laid out for single steps; made at the first one."""
 
 
 class Attention(nn.Module):
@@ -101,8 +104,10 @@ class Attention(nn.Module):
         q_BHTD = self.q(x_BTC).view(B, T, self.heads, -1).transpose(1, 2)
         k_BHTD = self.k(x_BTC).view(B, T, self.heads, -1).transpose(1, 2)
         v_BHTD = self.v(x_BTC).view(B, T, self.heads, -1).transpose(1, 2)
-        q_BHTD = rotate(self.q_norm(q_BHTD), rotation)
-        k_BHTD = rotate(self.k_norm(k_BHTD), rotation).to(v_BHTD.dtype)
+        # Under autocast the projections are bf16; norms and rotation keep full precision.
+        precise = self.q_norm.weight.dtype
+        q_BHTD = rotate(self.q_norm(q_BHTD.to(precise)), rotation)
+        k_BHTD = rotate(self.k_norm(k_BHTD.to(precise)), rotation).to(v_BHTD.dtype)
         if cache is not None:
             k_BHTD, v_BHTD = self._remember(cache, k_BHTD, v_BHTD)
         q_BHTD = q_BHTD.to(v_BHTD.dtype)
@@ -121,12 +126,6 @@ class Attention(nn.Module):
         """Write the new keys and values into the ring; give all that the queries may see."""
         keys, values, position = cache
         T = k_BHTD.shape[2]
-        if T == 1:
-            slot = position % self.context
-            keys[:, :, slot] = k_BHTD[:, :, 0]
-            values[:, :, slot] = v_BHTD[:, :, 0]
-            seen = min(position + 1, self.context)
-            return keys[:, :, :seen], values[:, :, :seen]
         past = past_positions(position, self.context) % self.context
         k_BHSD = torch.cat([keys[:, :, past], k_BHTD], 2) if position else k_BHTD
         v_BHSD = torch.cat([values[:, :, past], v_BHTD], 2) if position else v_BHTD
@@ -237,6 +236,8 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, KVCache | None]:
         """Logits `B, T, V`; see `LanguageModel`."""
         T = ids_BT.shape[1]
+        if T == 1 and state is not None:
+            return self._step(ids_BT, state), state
         position = state.position if state is not None else 0
         rotation = rotations(position, T, self.config, self.embedding.weight)
         mask_TS = window_mask(position, T, self.context, ids_BT.device)
@@ -250,7 +251,25 @@ class Decoder(nn.Module):
             x_BTC = block(x_BTC, rotation, cache, mask_TS)
         if state is not None:
             state.position += T
-        return self.head(self.norm(x_BTC)), state
+        logits_BTV: Tensor = self.head(self.norm(x_BTC))
+        return logits_BTV, state
+
+    def _step(self, ids_B1: Tensor, state: KVCache) -> Tensor:
+        """The fast way for one token a row."""
+        if state.weights is None:
+            state.weights = StepWeights.of(self)
+        logits_BV = step(
+            state.weights,
+            self.embedding(ids_B1[:, 0]),
+            rotations(state.position, 1, self.config, self.embedding.weight),
+            state.keys_LBHSD,
+            state.values_LBHSD,
+            slot=state.position % self.context,
+            seen=min(state.position + 1, self.context),
+            eps=self.config.norm_eps,
+        )
+        state.position += 1
+        return logits_BV[:, None]
 
     def repeat_state(self, state: KVCache, rows: int) -> KVCache:
         assert state.keys_LBHSD.shape[1] == 1, "only a one-row state can be repeated"
@@ -262,6 +281,7 @@ class Decoder(nn.Module):
             state.keys_LBHSD.index_select(1, index),
             state.values_LBHSD.index_select(1, index),
             state.position,
+            state.weights,
         )
 
 

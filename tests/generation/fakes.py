@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -93,6 +95,9 @@ class ByteTokenizer:
     def encode(self, text: str) -> Encoding:
         return Encoding(list(text.encode()), text, ())
 
+    def encode_array(self, text: str) -> tuple[npt.NDArray[np.uint16], int]:
+        return np.array(self.encode(text).ids, dtype=np.uint16), 0
+
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(id for id in ids if id < 256).decode(errors="replace")
 
@@ -121,6 +126,9 @@ class WordTokenizer:
             ids.append(id)
             rest = rest[len(self.pieces[id]) :]
         return Encoding(ids, text, ())
+
+    def encode_array(self, text: str) -> tuple[npt.NDArray[np.uint16], int]:
+        return np.array(self.encode(text).ids, dtype=np.uint16), 0
 
     def _match(self, text: str, id: int) -> int:
         return len(self.pieces[id]) if text.startswith(self.pieces[id]) else 0

@@ -1,0 +1,116 @@
+"""One decoding step of a decoder, with its weights laid out for it.
+
+A step of a small model on a CPU is bound by the number of operations and by reading the weights
+once. So the weights are rearranged, once for a state: the norms' weights are folded into the
+matrices (and into the rotation) that follow them, queries, keys and values become one matrix,
+gate and up another, and all are stored the way a row vector is multiplied fastest.
+
+`Decoder.forward` without a state is the slow, obvious way; the tests hold the two together.
+
+Shapes: B rows, C model width, F width inside the block, H heads, D head width, S slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from litteragpt.architectures.decoder import Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """A block's weights, transposed, norms folded in."""
+
+    qkv: Tensor
+    """`C, 3C`"""
+    o: Tensor
+    """`C, C`"""
+    gate_up: Tensor
+    """`C, 2F`"""
+    down: Tensor
+    """`F, C`"""
+    qk_scale: Tensor
+    """`2, 1, D`: what the norms of queries and keys multiply by."""
+    qk_scale_rolled: Tensor
+    """The same for the half that a rotation brings in from the other side."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepWeights:
+    """All that a step reads, but for the embedding."""
+
+    layers: tuple[LayerWeights, ...]
+    head: Tensor
+    """`C, V`"""
+
+    @classmethod
+    def of(cls, model: Decoder) -> StepWeights:
+        """Rearranged copies of a model's weights, as they are now."""
+        layers = []
+        for block in model.blocks:
+            attention, mlp = block.attention, block.mlp
+            qkv = torch.cat([attention.q.weight, attention.k.weight, attention.v.weight])
+            gate_up = torch.cat([mlp.gate.weight, mlp.up.weight])
+            scale = torch.stack([attention.q_norm.weight, attention.k_norm.weight])[:, None]
+            layers.append(
+                LayerWeights(
+                    qkv=_transposed(qkv * block.attention_norm.weight),
+                    o=_transposed(attention.o.weight),
+                    gate_up=_transposed(gate_up * block.mlp_norm.weight),
+                    down=_transposed(mlp.down.weight),
+                    qk_scale=scale.clone(),
+                    qk_scale_rolled=scale.roll(scale.shape[-1] // 2, -1),
+                )
+            )
+        return cls(tuple(layers), _transposed(model.head.weight * model.norm.weight))
+
+
+def step(
+    weights: StepWeights,
+    x_BC: Tensor,
+    rotation: tuple[Tensor, Tensor],
+    keys_LBHSD: Tensor,
+    values_LBHSD: Tensor,
+    slot: int,
+    seen: int,
+    eps: float,
+) -> Tensor:
+    """Logits `B, V` after the token whose embedding is `x_BC`.
+
+    Its keys and values go to `slot` of the cache, of which the first `seen` slots are filled.
+    `rotation`: cosines and signed sines `1, D` of the token's position.
+    """
+    B, C = x_BC.shape
+    H, D = keys_LBHSD.shape[2], keys_LBHSD.shape[4]
+    cosines, sines = rotation
+    for layer, w in enumerate(weights.layers):
+        qkv_B3HD = torch.mm(_normalised(x_BC, eps), w.qkv).view(B, 3, H, D)
+        qk_B2HD = _normalised(qkv_B3HD[:, :2], eps)
+        turned = qk_B2HD.roll(D // 2, -1).mul_(w.qk_scale_rolled * sines)
+        qk_B2HD = qk_B2HD.mul_(w.qk_scale * cosines).add_(turned)
+        keys_BHSD, values_BHSD = keys_LBHSD[layer], values_LBHSD[layer]
+        keys_BHSD[:, :, slot] = qk_B2HD[:, 1]
+        values_BHSD[:, :, slot] = qkv_B3HD[:, 2]
+        y_BHTD = nnf.scaled_dot_product_attention(
+            qk_B2HD[:, 0, :, None], keys_BHSD[:, :, :seen], values_BHSD[:, :, :seen]
+        )
+        x_BC = torch.addmm(x_BC, y_BHTD.reshape(B, C), w.o)
+        gate_BF, up_BF = torch.mm(_normalised(x_BC, eps), w.gate_up).chunk(2, 1)
+        x_BC = torch.addmm(x_BC, nnf.silu(gate_BF).mul_(up_BF), w.down)
+    return torch.mm(_normalised(x_BC, eps), weights.head)
+
+
+def _normalised(x: Tensor, eps: float) -> Tensor:
+    """RMSNorm over the last dimension, without a weight."""
+    square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
+    return x * square.mul_(1.0 / x.shape[-1]).add_(eps).rsqrt_()
+
+
+def _transposed(weight: Tensor) -> Tensor:
+    return weight.detach().t().contiguous()

@@ -1,0 +1,197 @@
+"""The command line: each sub-command does what its function does, errors are one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import litteragpt
+from litteragpt.architectures.decoder import Decoder, DecoderConfig
+from litteragpt.checkpoint import save_checkpoint
+from litteragpt.cli import main
+from litteragpt.tokenizers import CharTokenizer
+
+TEXT = "En un lugar de la Mancha, de cuyo nombre no quiero acordarme.\n"
+BOOK = "\n".join(
+    f"Capítulo {chapter}. De lo que sucedió el día {day} al hidalgo número {chapter * day}."
+    for chapter in range(1, 40)
+    for day in range(1, 12)
+)
+
+RECIPE = """
+name = "mini"
+language = "es"
+architecture = "decoder"
+
+[model]
+context = 16
+layers = 1
+width = 8
+heads = 1
+hidden = 8
+
+[training]
+steps = 2
+batch = 2
+window = 8
+long_window = 8
+warmup_steps = 0
+sample_chars = 5
+compile = false
+
+[[corpus.works]]
+title = "Libro"
+author = "Nadie"
+year = "1600"
+gutenberg = 1
+url = "https://example.org/1.txt"
+licence = "Public domain"
+file = "libro"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one small random checkpoint, `mini`, as the current folder."""
+    torch.manual_seed(0)
+    tokenizer = CharTokenizer.from_text(TEXT)
+    config = DecoderConfig(
+        vocab_size=tokenizer.vocab_size, context=24, layers=2, width=16, heads=2, hidden=16
+    )
+    model = Decoder(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    save_checkpoint(
+        tmp_path / "checkpoints" / "mini",
+        architecture="decoder",
+        model=model,
+        model_config=config,
+        tokenizer=tokenizer,
+        training={},
+        metrics_file=None,
+        card="# Mini\n",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LITTERAGPT_CHECKPOINTS", raising=False)
+    return tmp_path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["litteragpt", *arguments])
+    return main()
+
+
+def test_generate_prints_the_text_that_python_gives(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", "mini", "--temperature", "0.9", "--top-k", "5", "--top-p", "0.95"]
+    arguments += ["--min-p", "0.01", "--seed", "7", "--max-chars", "40", "--sentences", "None"]
+    assert call(monkeypatch, "generate", "En un", *arguments) == 0
+    expected = litteragpt.load("mini").generate(
+        "En un", temperature=0.9, top_k=5, top_p=0.95, min_p=0.01, seed=7, max_chars=40,
+        sentences=None,
+    )  # fmt: skip
+    assert capsys.readouterr().out == "En un" + "".join(expected) + "\n"
+
+
+def test_generate_json_has_the_promised_shape(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", "mini", "--seed", "3", "--max-chars", "10", "--json"]
+    assert call(monkeypatch, "generate", "Ǝn ün", *arguments) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told) == [
+        "prompt", "continuation", "seed", "model", "tokens", "replaced", "seconds_to_first",
+        "tokens_per_second",
+    ]  # fmt: skip
+    assert told["prompt"] == "Ǝn ün"
+    assert told["seed"] == 3
+    assert told["model"] == "mini"
+    assert "".join(token["text"] for token in told["tokens"]) == told["continuation"]
+    assert all(token["logprob"] <= 0 for token in told["tokens"])
+    assert told["replaced"] == [
+        {"from": "Ǝ", "to": "", "index": 0},
+        {"from": "ü", "to": "u", "index": 3},
+    ]
+
+
+def test_evaluate_counts_every_character(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "text.txt").write_text(TEXT + "Ж", encoding="utf-8")
+    assert call(monkeypatch, "evaluate", "--model", "mini", "text.txt", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told) == ["nats_per_char", "bits_per_char", "characters", "unknown"]
+    assert (told["characters"], told["unknown"]) == (len(TEXT) + 1, 1)
+
+
+def test_models_lists_the_good_and_names_the_bad(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "checkpoints" / "bad").mkdir()
+    assert call(monkeypatch, "models", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [model["name"] for model in told["models"]] == ["mini"]
+    assert [Path(broken["path"]).name for broken in told["broken"]] == ["bad"]
+    assert call(monkeypatch, "models") == 0
+    printed = capsys.readouterr()
+    assert "mini" in printed.out
+    assert "bad" in printed.err
+
+
+def test_from_books_to_text(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "books").mkdir()
+    (home / "books" / "libro.txt").write_text(BOOK, encoding="utf-8")
+    (home / "models").mkdir()
+    (home / "models" / "mini.toml").write_text(RECIPE, encoding="utf-8")
+    (home / "checkpoints" / "mini").rename(home / "old")
+    assert call(monkeypatch, "data", "mini", "--source", "books") == 0
+    override = ["--override", "training.batch=4", "--override", "training.steps=3"]
+    assert call(monkeypatch, "train", "models/mini.toml", "--device", "cpu", *override) == 0
+    assert call(monkeypatch, "evaluate", "data/mini/validation.txt", "--model", "mini") == 0
+    assert "nats/char" in capsys.readouterr().out
+    assert litteragpt.load("mini").info.config["training"]["steps"] == 3  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "a", "--model", "mini", "--temperature", "nan"], "temperature"),
+        (["generate", "a", "--model", "mini", "--temperature", "inf"], "temperature"),
+        (["generate", "a", "--model", "mini", "--top-p", "0"], "top_p"),
+        (["generate", "a", "--model", "mini", "--max-chars", "0"], "max_chars"),
+        (["generate", "a", "--model", "mini", "--seed", "-1"], "seed"),
+        (["generate", "a" * 20_001, "--model", "mini"], "20000"),
+        (["generate", "a", "--model", "nada"], "mini"),
+        (["evaluate", "none.txt", "--model", "mini"], "none.txt"),
+        (["train", "nada"], "nada"),
+        (["data", "nada"], "nada"),
+        (["evaluate", "none.txt", "--model", "mini", "--device", "abacus"], "device"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    assert call(monkeypatch, *arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_export_writes_a_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "export", "mini", "out") == 0
+    assert json.loads((home / "out" / "config.json").read_text())["model_type"] == "qwen3"

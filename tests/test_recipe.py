@@ -1,0 +1,63 @@
+"""Recipes: what ships can be read, what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from litteragpt.corpora.manifest import CorpusConfig
+from litteragpt.recipe import load_recipe
+from litteragpt.training.schedule import lr_factor
+
+RECIPES = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
+ES = next(path for path in RECIPES if path.stem == "litteragpt-es")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_can_be_read(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    recipe.model_config(vocab_size=100)
+    CorpusConfig.from_table(recipe.corpus)
+
+
+def test_the_spanish_decoder_keeps_its_promises() -> None:
+    config = load_recipe(ES).model_config(vocab_size=103)
+    assert config.context >= 528
+
+
+def test_overrides_replace_and_keep_the_rest() -> None:
+    plain = load_recipe(ES)
+    changed = load_recipe(ES, ["training.steps=100", "training.precision=fp32", "model.dropout=0"])
+    assert changed.training.steps == 100
+    assert changed.training.precision == "fp32"
+    assert changed.model_config(103).dropout == 0.0
+    assert changed.training.batch == plain.training.batch
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", "not valid TOML"),
+        ('name = "../x"', "name"),
+        ('name = "x"\nlanguage = "es"\narchitecture = "rnn"', "architecture"),
+        ('name = "x"\narchitecture = "decoder"', "language"),
+        ('nombre = "x"', "nombre"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load_recipe(path)
+
+
+def test_the_learning_rate_warms_up_holds_and_ends_near_zero() -> None:
+    config = load_recipe(ES, ["training.steps=1000", "training.warmup_steps=9"]).training
+    factors = [lr_factor(step, config) for step in range(1000)]
+    assert factors[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert factors[9] == factors[600] == 1.0
+    assert factors[800] == pytest.approx(0.5)
+    assert factors[999] == pytest.approx(1 / 400)
+    assert factors == factors[:10] + sorted(factors[10:], reverse=True)
