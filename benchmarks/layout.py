@@ -51,7 +51,7 @@ class NormalisedEmbedding(nn.Embedding):
 
 class SoftcapHead(nn.Linear):
     def forward(self, x_BTC: Tensor) -> Tensor:
-        return 15 * torch.tanh(super().forward(x_BTC) / 15)
+        return torch.tanh(super().forward(x_BTC) / 15) * 15
 
 
 def pilot(config: DecoderConfig) -> Decoder:

@@ -1,10 +1,10 @@
 """LitteraGPT: train, use and look inside small language models in Spanish and Portuguese.
 
-    import litteragpt
+import litteragpt
 
-    lm = litteragpt.load("litteragpt-es")
-    for piece in lm.generate("En un lugar", temperature=0.8, seed=7):
-        print(piece, end="")
+lm = litteragpt.load("litteragpt-es")
+for piece in lm.generate("En un lugar", temperature=0.8, seed=7):
+    print(piece, end="")
 """
 
 from __future__ import annotations

@@ -17,8 +17,7 @@ import re
 import reprlib
 import shutil
 import tempfile
-import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -31,6 +30,7 @@ from torch import Tensor, nn
 from litteragpt import architectures
 from litteragpt.files import parse_json_object, read_bytes, read_json_object, read_text
 from litteragpt.protocols import LanguageModel, Tokenizer
+from litteragpt.tables import check_keys, from_table, some
 from litteragpt.tokenizers import load_tokenizer
 
 FORMAT: Final = 1
@@ -295,7 +295,7 @@ def _inspect(folder: Path) -> _Inspected:
 
 def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
     """The architecture's name and its validated config dataclass."""
-    _check_keys(config, _CONFIG_KEYS, str(path))
+    check_keys(config, _CONFIG_KEYS, _CONFIG_KEYS, str(path))
     if type(config["format"]) is not int or config["format"] != FORMAT:
         given = reprlib.repr(config["format"])
         raise CheckpointError(f"{path} has format {given}; this version reads format {FORMAT}")
@@ -311,46 +311,12 @@ def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
     if not isinstance(kind, str) or kind not in _TOKENIZER_KINDS:
         raise CheckpointError(f"{path} names the unknown tokenizer kind {reprlib.repr(kind)}")
     config_type = architectures.ARCHITECTURES[architecture].config_type
-    return architecture, _config_from(config_type, config["model"], f"{path}: model")
-
-
-def _config_from(config_type: type[Any], values: dict[str, Any], source: str) -> Any:
-    """An instance of a config dataclass, with exactly its fields, each of its declared type."""
-    types = typing.get_type_hints(config_type)
-    fields = [field.name for field in dataclasses.fields(config_type)]
-    _check_keys(values, fields, source)
-    checked = {name: _checked(values[name], types[name], f"{source}.{name}") for name in fields}
+    model_config = from_table(config_type, config["model"], f"{path}: model", complete=True)
     try:
-        config = config_type(**checked)
-        config.validate()
+        model_config.validate()
     except ValueError as error:
-        raise CheckpointError(f"{source}: {error}") from error
-    return config
-
-
-def _checked(value: Any, expected: Any, source: str) -> Any:
-    assert expected in (bool, int, float, str), f"{source}: no such config field type"
-    # `type(...) is`, since for isinstance a bool is an int.
-    if type(value) is not expected and not (expected is float and type(value) is int):
-        given = reprlib.repr(value)
-        raise CheckpointError(f"{source} must be of type {expected.__name__}, not {given}")
-    if isinstance(value, int | float) and abs(value) > 2**53:  # beyond any bound, and for float()
-        raise CheckpointError(f"{source} is out of bounds: {reprlib.repr(value)}")
-    return expected(value)
-
-
-def _check_keys(given: Iterable[str], expected: Iterable[str], source: str) -> None:
-    missing = sorted(set(expected) - set(given))
-    if missing:
-        raise CheckpointError(f"{source} lacks {_some(missing)}")
-    unknown = sorted(set(given) - set(expected))
-    if unknown:
-        raise CheckpointError(f"{source} has the unknown {_some(unknown)}")
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(reprlib.repr(name) for name in names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+        raise CheckpointError(f"{path}: {error}") from error
+    return architecture, model_config
 
 
 def _check_layout(path: Path, expected: Mapping[str, Tensor]) -> None:
@@ -364,7 +330,7 @@ def _check_layout(path: Path, expected: Mapping[str, Tensor]) -> None:
         )
     try:
         with _open(path) as file:
-            _check_keys(file.keys(), expected, str(path))
+            check_keys(file.keys(), expected, expected, str(path))
             for name, tensor in expected.items():
                 part = file.get_slice(name)
                 if part.get_dtype() not in _ITEM_BYTES:
@@ -427,7 +393,7 @@ def _check_replaceable(folder: Path) -> None:
         raise CheckpointError(f"{folder} exists and is not a folder")
     others = sorted({path.name for path in folder.iterdir()} - {*REQUIRED_FILES, METRICS_FILE})
     if others:
-        raise CheckpointError(f"{folder} holds other files than a checkpoint's: {_some(others)}")
+        raise CheckpointError(f"{folder} holds other files than a checkpoint's: {some(others)}")
 
 
 def _folders(root: Path) -> list[Path]:

@@ -95,9 +95,7 @@ def evaluate_text(lm: TextModel, text: str, *, batch_size: int = 16) -> Evaluati
         raise ValueError("the text is empty: there is nothing to evaluate")
     characters = len(text)
     nats = (
-        total_nats(
-            lm.model, ids, start_id(lm.tokenizer), batch_size=batch_size, device=lm.device
-        )
+        total_nats(lm.model, ids, start_id(lm.tokenizer), batch_size=batch_size, device=lm.device)
         / characters
     )
     return Evaluation(nats, nats / math.log(2), characters, unknown)

@@ -1,27 +1,25 @@
 """A recipe: what to train, as data that a person can read and change (`models/*.toml`).
 
-    name = "litteragpt-es"
-    language = "es"
-    architecture = "decoder"
-    [model]     the architecture's config (`vocab_size` comes from the corpus)
-    [corpus]    what to read and how to split it (`litteragpt.corpora.manifest`)
-    [training]  `TrainingConfig`
+name = "litteragpt-es"
+language = "es"
+architecture = "decoder"
+[model]     the architecture's config (`vocab_size` comes from the corpus)
+[corpus]    what to read and how to split it (`litteragpt.corpora.manifest`)
+[training]  `TrainingConfig`
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from litteragpt.architectures import ARCHITECTURES
 from litteragpt.bounds import check_range, check_whole
-
-T = TypeVar("T")
+from litteragpt.tables import check_keys, from_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +102,7 @@ class Recipe:
     def model_config(self, vocab_size: int) -> Any:
         """The architecture's validated config for a vocabulary of this size."""
         config_type = ARCHITECTURES[self.architecture].config_type
-        config = from_table(config_type, {**self.model, "vocab_size": vocab_size}, "[model]")
+        config = from_table(config_type, {**self.model, "vocab_size": vocab_size}, "model")
         config.validate()
         return config
 
@@ -122,49 +120,22 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
     for override in overrides:
         _apply(table, override)
-    unknown = set(table) - {"name", "language", "architecture", "model", "corpus", "training"}
-    if unknown:
-        raise ValueError(f"{path}: unknown entries {', '.join(sorted(unknown))}")
+    words, tables = ("name", "language", "architecture"), ("model", "corpus", "training")
+    check_keys(table, words, words + tables, str(path))
     name, architecture = table.get("name"), table.get("architecture")
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
         raise ValueError(f"{path}: name must be lower-case letters, digits, '.', '_', '-'")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise ValueError(f"{path}: architecture must be one of {known}, not {architecture!r}")
     language = table.get("language")
     if not isinstance(language, str) or not re.fullmatch("[a-z]{2}", language):
         raise ValueError(f"{path}: language must be a code of two letters such as es")
-    training = from_table(TrainingConfig, table.get("training", {}), "[training]")
+    training = from_table(TrainingConfig, table.get("training", {}), "training")
     training.validate()
     return Recipe(
         name, language, architecture, table.get("model", {}), table.get("corpus", {}), training
     )
-
-
-def from_table(config_type: type[T], table: Mapping[str, Any], where: str) -> T:
-    """A dataclass from a table whose keys must be exactly its fields (those with defaults may lack).
-
-    Raises `ValueError` naming the field that is unknown, missing or of a wrong type.
-    """
-    assert dataclasses.is_dataclass(config_type)
-    fields = {field.name: field for field in dataclasses.fields(config_type)}
-    if unknown := sorted(set(table) - set(fields)):
-        raise ValueError(f"{where}: unknown fields {', '.join(unknown)}")
-    values: dict[str, Any] = {}
-    for name, field in fields.items():
-        if name in table:
-            values[name] = _typed(table[name], str(field.type), f"{where} {name}")
-        elif field.default is dataclasses.MISSING:
-            raise ValueError(f"{where}: {name} is missing")
-    return config_type(**values)
-
-
-def _typed(value: Any, kind: str, where: str) -> Any:
-    """The value, if its type is the one the field declares; an int serves where a float is due."""
-    accepted = {"int": int, "float": (int, float), "str": str, "bool": bool}[kind]
-    if not isinstance(value, accepted) or (isinstance(value, bool) and kind != "bool"):
-        raise ValueError(f"{where} must be of type {kind}, not {value!r}")
-    return float(value) if kind == "float" else value
 
 
 def _apply(table: dict[str, Any], override: str) -> None:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -233,7 +233,9 @@ class Bag(nn.Module):
 
 @pytest.fixture
 def bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(architectures, "ARCHITECTURES", {"bag": Architecture(BagConfig, Bag)})
+    monkeypatch.setattr(
+        architectures, "ARCHITECTURES", {"bag": Architecture(BagConfig, cast(Any, Bag))}
+    )
     config = BagConfig(vocab_size=TOKENIZER.vocab_size, scale=2.0, centred=True, kind="sum")
     save(tmp_path / "bag", architecture="bag", model=Bag(config), model_config=config)
     return tmp_path / "bag"
@@ -324,16 +326,16 @@ CONFIGS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "missing field": (lambda c: c["model"].pop("width"), "model lacks 'width'"),
     "unknown field": (model_field(bias=True), "model has the unknown 'bias'"),
     "many unknown": (model_field(**{f"k{i}": 1 for i in range(999)}), "and 996 more"),
-    "huge layers": (model_field(layers=10**9), "layers must be from"),
-    "huge width": (model_field(width=2**40), "width must be from"),
-    "huge context": (model_field(context=2**40), "context must be from"),
+    "huge layers": (model_field(layers=10**9), "layers must be a whole number from"),
+    "huge width": (model_field(width=2**40), "width must be a whole number from"),
+    "huge context": (model_field(context=2**40), "context must be a whole number from"),
     "huge everything": (
         model_field(layers=128, width=16_384, heads=128, hidden=65_536),
         "bytes where its config asks for",
     ),
     "astronomic": (model_field(width=10**400), "width is out of bounds"),
-    "negative": (model_field(width=-8), "width must be from"),
-    "zero": (model_field(heads=0), "heads must be from"),
+    "negative": (model_field(width=-8), "width must be a whole number from"),
+    "zero": (model_field(heads=0), "heads must be a whole number from"),
     "bool": (model_field(layers=True), "layers must be of type int, not True"),
     "float": (model_field(layers=2.0), r"layers must be of type int, not 2\.0"),
     "string": (model_field(width="8"), "width must be of type int, not '8'"),

@@ -43,7 +43,7 @@ def test_overrides_replace_and_keep_the_rest() -> None:
         ('name = "../x"', "name"),
         ('name = "x"\nlanguage = "es"\narchitecture = "rnn"', "architecture"),
         ('name = "x"\narchitecture = "decoder"', "language"),
-        ('nombre = "x"', "nombre"),
+        ('name = "x"\nlanguage = "es"\narchitecture = "decoder"\nnombre = 1', "nombre"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:

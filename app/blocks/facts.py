@@ -16,8 +16,9 @@ from litteragpt.protocols import Replacement
 def status_html(t: Words, job: Job) -> str:
     """One line about a job as it is now; of the same height all along, so that nothing jumps."""
     entries: list[str] = []
-    if job.status == "waiting":
-        entries.append(t("status.waiting", place=t.count(max(1, job.place_in_line))))
+    place = job.place_in_line
+    if place:
+        entries.append(t("status.waiting", place=t.count(place)))
     elif not job.done:
         entries.append(t("status.running"))
     else:

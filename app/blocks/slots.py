@@ -20,7 +20,8 @@ class Slots:
     """
 
     def __init__(self, places: int, *, max_waiting: int = MAX_WAITING) -> None:
-        assert places >= 1 and max_waiting >= 0
+        assert places >= 1
+        assert max_waiting >= 0
         self._places = places
         self._max_waiting = max_waiting
         self._changed = threading.Condition()

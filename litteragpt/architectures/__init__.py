@@ -1,6 +1,7 @@
 """The architectures a checkpoint or a recipe may name.
 
-Each is a `LanguageModel` (`litteragpt.protocols`) and the frozen dataclass that shapes it.
+Each is a `LanguageModule` (`litteragpt.architectures.base`) and the frozen dataclass that
+shapes it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from torch import nn
-
+from litteragpt.architectures.base import LanguageModule
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 
 
@@ -21,7 +21,7 @@ class Architecture:
 
     config_type: type[Any]
     """A frozen dataclass with `validate()`."""
-    build: Callable[[Any], nn.Module]
+    build: Callable[[Any], LanguageModule[Any]]
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from litteragpt.architectures.base import LanguageModule
 from litteragpt.architectures.decoder_step import StepWeights, step
 from litteragpt.bounds import check_range, check_whole
 
@@ -187,11 +188,12 @@ class Block(nn.Module):
     ) -> Tensor:
         attended = self.attention(self.attention_norm(x_BTC), rotation, cache, mask_TS)
         x_BTC = x_BTC + self.dropout(attended)
-        return x_BTC + self.dropout(self.mlp(self.mlp_norm(x_BTC)))
+        out: Tensor = x_BTC + self.dropout(self.mlp(self.mlp_norm(x_BTC)))
+        return out
 
 
-class Decoder(nn.Module):
-    """A language model (`litteragpt.protocols.LanguageModel`) whose state is a `KVCache`."""
+class Decoder(LanguageModule[KVCache]):
+    """A language model whose state is a `KVCache`."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -325,9 +327,7 @@ def window_mask(position: int, T: int, context: int, device: torch.device) -> Te
     return (distance >= 0) & (distance < context)
 
 
-def rotations(
-    position: int, T: int, config: DecoderConfig, like: Tensor
-) -> tuple[Tensor, Tensor]:
+def rotations(position: int, T: int, config: DecoderConfig, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and signed sines `T, D` of the rotary angles from `position` on."""
     half = config.head_width // 2
     exponents = torch.arange(half, dtype=torch.float32, device=like.device) / half

@@ -13,14 +13,14 @@ Shapes: B rows, C model width, F width inside the block, H heads, D head width, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from litteragpt.architectures.decoder import Decoder
+    from litteragpt.architectures.decoder import Block, Decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class StepWeights:
     def of(cls, model: Decoder) -> StepWeights:
         """Rearranged copies of a model's weights, as they are now."""
         layers = []
-        for block in model.blocks:
+        for block in cast("list[Block]", list(model.blocks)):
             attention, mlp = block.attention, block.mlp
             qkv = torch.cat([attention.q.weight, attention.k.weight, attention.v.weight])
             gate_up = torch.cat([mlp.gate.weight, mlp.up.weight])
@@ -109,7 +109,8 @@ def step(
 def _normalised(x: Tensor, eps: float) -> Tensor:
     """RMSNorm over the last dimension, without a weight."""
     square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
-    return x * square.mul_(1.0 / x.shape[-1]).add_(eps).rsqrt_()
+    scaled: Tensor = x * square.mul_(1.0 / x.shape[-1]).add_(eps).rsqrt_()
+    return scaled
 
 
 def _transposed(weight: Tensor) -> Tensor:

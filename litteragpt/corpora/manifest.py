@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from litteragpt.tables import from_table
 
 _STEM = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -90,60 +92,17 @@ class CorpusConfig:
 
         Raises ValueError for a missing, unknown, ill-typed or out-of-range entry, naming it.
         """
-        _check_keys(table, cls, "[corpus]")
         works = table.get("works")
         if not isinstance(works, list) or not works:
             raise ValueError("the recipe has no [[corpus.works]] tables")
-        values: dict[str, Any] = {"works": tuple(_work(work) for work in works)}
-        for name in ("sentences_per_chunk", "seed"):
-            if name in table:
-                values[name] = _typed(table[name], int, name)
-        for name in ("validation_fraction", "honest_fraction"):
-            if name in table:
-                values[name] = float(_typed(table[name], (int, float), name))
-        return cls(**values)
+        rest = {name: value for name, value in table.items() if name != "works"}
+        ready = {"works": tuple(_work(work) for work in works)}
+        return from_table(cls, rest, "corpus", ready=ready)
 
 
 def _work(table: object) -> Work:
     if not isinstance(table, Mapping):
         raise ValueError("every entry of corpus.works must be a table")
-    where = f"[[corpus.works]] {table.get('file', table.get('title', ''))!r}"
-    _check_keys(table, Work, where)
-    values: dict[str, Any] = {}
-    for name in ("title", "author", "licence", "file"):
-        values[name] = _typed(_present(table, name, where), str, f"{name} of {where}")
-    values["year"] = str(_typed(_present(table, "year", where), (int, str), f"year of {where}"))
-    values["gutenberg"] = _several(table, "gutenberg", int, where)
-    values["url"] = _several(table, "url", str, where)
-    for name in ("begin", "end", "sha256"):
-        if name in table:
-            values[name] = _typed(table[name], str, f"{name} of {where}")
-    return Work(**values)
-
-
-def _check_keys(table: Mapping[str, Any], kind: type, where: str) -> None:
-    known = [field.name for field in fields(kind)]
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise ValueError(f"unknown key {', '.join(unknown)} in {where}; known: {', '.join(known)}")
-
-
-def _present(table: Mapping[str, Any], name: str, where: str) -> object:
-    if name not in table:
-        raise ValueError(f"{name} is missing in {where}")
-    return table[name]
-
-
-def _several(table: Mapping[str, Any], name: str, kind: type, where: str) -> tuple[Any, ...]:
-    value = _present(table, name, where)
-    values = value if isinstance(value, list) else [value]
-    return tuple(_typed(item, kind, f"{name} of {where}") for item in values)
-
-
-def _typed(value: object, kind: type | tuple[type, ...], name: str) -> Any:
-    """The value, where it is of a kind; a bool is no number here."""
-    if isinstance(value, bool) or not isinstance(value, kind):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        wanted = " or ".join(k.__name__ for k in kinds)
-        raise ValueError(f"{name} must be {wanted}, not {value!r}")
-    return value
+    year = table.get("year")
+    written = {**table, "year": str(year)} if type(year) is int else table
+    return from_table(Work, written, f"corpus.works {table.get('file', table.get('title', ''))!r}")

@@ -42,16 +42,11 @@ class Windows:
         """Inputs and targets `B, T` of one process's share of the batch at a step."""
         size, length = self.shape(step)
         if size % processes:
-            raise ValueError(f"a batch of {size} windows does not divide over {processes} processes")
+            raise ValueError(f"a batch of {size} windows does not divide by {processes} processes")
         first = 0 if step < self._long_from() else self._long_from()
         begin = (step - first) * size
         share = size // processes
-        starts = np.array(
-            [
-                self._start(begin + rank * share + row, length)
-                for row in range(share)
-            ]
-        )
+        starts = np.array([self._start(begin + rank * share + row, length) for row in range(share)])
         index = torch.from_numpy(starts).to(self._ids.device)[:, None]
         rows = self._ids[index + torch.arange(length + 1, device=self._ids.device)].long()
         return rows[:, :-1], rows[:, 1:]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -36,6 +36,9 @@ from litteragpt.training.state import load_state, save_state
 
 Report = Callable[[dict[str, Any]], None]
 """Takes each line of the curve, and `{"message": …}`, as they come."""
+
+
+Forward = Callable[[Tensor], tuple[Tensor, Any]]
 
 
 class TrainingError(RuntimeError):
@@ -139,7 +142,7 @@ class Run:
                 break
         return figures
 
-    def _step(self, forward: nn.Module, step: int) -> Tensor:
+    def _step(self, forward: Forward, step: int) -> Tensor:
         """One optimiser step over this process's share of the batch; its mean loss."""
         inputs_BT, targets_BT = self.windows.batch(step, self.processes.rank, self.processes.count)
         micro = self.config.micro_batch or len(inputs_BT)
@@ -239,15 +242,14 @@ class Run:
         for parameter, value in zip(self.parameters, values, strict=True):
             parameter.copy_(value)
 
-    def _compiled(self) -> nn.Module:
+    def _compiled(self) -> Forward:
         if not self.config.compile:
             return self.model
         if reason := compiler_for(self.device):
             self._report({"message": f"torch.compile is off: {reason}"})
             return self.model
         # Two lengths of windows are two graphs, not one with unknown shapes.
-        compiled: nn.Module = torch.compile(self.model, dynamic=False)
-        return compiled
+        return cast(Forward, torch.compile(self.model, dynamic=False))
 
     def _read(self, name: str) -> np.ndarray:
         path = self.corpus / f"{name}.txt"

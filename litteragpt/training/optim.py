@@ -17,7 +17,7 @@ class Optimizers:
     """The two optimisers of a model as one; its state is a flat table of tensors."""
 
     def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
-        self._names = {parameter: name for name, parameter in model.named_parameters()}
+        self._names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
         inner = [p for n, p in model.named_parameters() if p.ndim == 2 and n.startswith("blocks.")]
         chosen = set(inner)
         outer = [p for p in model.parameters() if p not in chosen]

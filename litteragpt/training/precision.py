@@ -55,7 +55,7 @@ def compiler_for(device: torch.device) -> str | None:
 
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         features = torch.backends.cpu.get_cpu_capability()
         flags = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()

@@ -82,9 +82,7 @@ def publish(
     )
 
 
-def sample(
-    model: Any, tokenizer: Tokenizer, config: TrainingConfig
-) -> str:
+def sample(model: Any, tokenizer: Tokenizer, config: TrainingConfig) -> str:
     """What the model writes after the recipe's prompt: the same seed at every step of a run."""
     model.eval()
     lm = TextModel(model, tokenizer, name="training")

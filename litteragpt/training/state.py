@@ -28,7 +28,7 @@ def save_state(
     losses: Sequence[Tensor],
 ) -> None:
     """Write the state after `step` steps; `losses` are those since the curve's last line."""
-    tensors = {f"model/{name}": p for name, p in model.named_parameters()}
+    tensors: dict[str, Tensor] = {f"model/{n}": p for n, p in model.named_parameters()}
     tensors |= {f"optimizer/{key}": value for key, value in optimizers.state().items()}
     if average is not None:
         names = (name for name, _ in model.named_parameters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -34,12 +35,15 @@ def random_ids(rows: int, length: int, seed: int = 0) -> Tensor:
 
 def uncached(model: Decoder, ids_BT: Tensor) -> Tensor:
     with torch.inference_mode():
-        logits, state = model(ids_BT)
+        logits_BTV: Tensor
+        logits_BTV, state = model(ids_BT)
     assert state is None
-    return logits
+    return logits_BTV
 
 
-@pytest.mark.parametrize("pieces", [[1] * 40, [40], [12, 1, 1, 26], [5, 7, 1, 13, 1, 1, 12], [30, 10]])
+@pytest.mark.parametrize(
+    "pieces", [[1] * 40, [40], [12, 1, 1, 26], [5, 7, 1, 13, 1, 1, 12], [30, 10]]
+)
 def test_cached_logits_equal_one_uncached_forward_past_the_context(
     decoder: Decoder, pieces: list[int]
 ) -> None:
@@ -171,6 +175,7 @@ def test_one_batch_is_learned_by_heart() -> None:
     ],
 )
 def test_a_config_out_of_bounds_is_refused(field: str, value: float) -> None:
-    config = dataclasses.replace(CONFIG, **{field: value})
+    changes: dict[str, Any] = {field: value}
+    config = dataclasses.replace(CONFIG, **changes)
     with pytest.raises(ValueError, match="width" if field == "heads" and value == 3 else field):
         config.validate()

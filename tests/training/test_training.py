@@ -170,8 +170,16 @@ def test_ctrl_c_saves_after_the_step_in_hand(recipe: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_with_a_clear_error(recipe: Path) -> None:
     with pytest.raises(TrainingError, match="lower the learning rates"):
-        run(recipe, "wild", "training.adam_lr=10", "training.muon_lr=10", "training.clip=1e6",
-            "training.steps=2000", "training.evaluate_every=2000", "model.norm_eps=1e-12")
+        run(
+            recipe,
+            "wild",
+            "training.adam_lr=10",
+            "training.muon_lr=10",
+            "training.clip=1e6",
+            "training.steps=2000",
+            "training.evaluate_every=2000",
+            "model.norm_eps=1e-12",
+        )
 
 
 def test_training_lowers_the_loss(recipe: Path) -> None:

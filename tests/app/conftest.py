@@ -1,0 +1,79 @@
+"""The app under `AppTest`, with a tiny checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("streamlit")
+
+from streamlit.testing.v1 import AppTest
+
+from app.blocks.jobs import Job
+from tests.tiny import save_tiny
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of checkpoints with one of random weights; tests leave it as it is."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    save_tiny(root)
+    return root
+
+
+@pytest.fixture
+def open_app(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens the app at a page, in a session of its own; stops what it leaves running."""
+    opened: list[AppTest] = []
+
+    def open_at(page: str = "generar", *, root: Path = tiny_root, **query: str) -> AppTest:
+        monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(root))
+        at = AppTest.from_file(str(MAIN), default_timeout=60)
+        at.query_params.update(query)
+        if page != "generar":
+            at.switch_page(f"pages/{page}.py")
+        at.run()
+        opened.append(at)
+        return at
+
+    yield open_at
+    for at in opened:
+        for job in at.session_state["jobs"].values() if "jobs" in at.session_state else ():
+            job.stop()
+            job.join(10)
+
+
+def job_of(at: AppTest, page: str = "generar") -> Job:
+    """The page's present job."""
+    job = at.session_state["jobs"][page]
+    assert isinstance(job, Job)
+    return job
+
+
+def finish(at: AppTest, page: str = "generar") -> Job:
+    """Run the page until its job is done and drawn; as a browser's timer would."""
+    deadline = time.monotonic() + 60
+    while not job_of(at, page).done:
+        assert time.monotonic() < deadline, "the job did not end"
+        time.sleep(0.02)
+        at.run()
+    at.run()
+    return job_of(at, page)
+
+
+def shown(at: AppTest) -> str:
+    """All HTML on the page."""
+    return "\n".join(element.value for element in at.html)
+
+
+def calm(at: AppTest) -> None:
+    """No exception and no error is on the page."""
+    assert [error.value for error in at.exception] == []
+    assert [error.value for error in at.error] == []
