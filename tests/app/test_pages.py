@@ -18,11 +18,11 @@ HOSTILE = "<img src=x onerror=alert(1)> $x$ *a* :smile: ñ"
 
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
 @pytest.mark.parametrize(
-    ("page", "title"),
+    ("name", "title"),
     [("generar", "generate.title"), ("comparar", "compare.title"), ("modelos", "models.title")],
 )
-def test_a_page_opens_in_its_language(open_app: Open, page: str, title: str, language: str) -> None:
-    at = open_app(page, lang=language)
+def test_a_page_opens_in_its_language(open_app: Open, name: str, title: str, language: str) -> None:
+    at = open_app(name, lang=language)
     calm(at)
     assert at.title[0].value == Words(language)(title)
 
@@ -203,7 +203,7 @@ def test_a_hostile_link_gets_a_message_and_defaults(open_app: Open, query: dict[
     (name,) = (each for each in query if each != "prompt" or len(query) == 1)
     assert Words("es")(f"links.names.{name}") in warning.value
     assert all(value not in warning.value for value in query.values())
-    assert "jobs" not in at.session_state
+    assert at.session_state["jobs"] == {}
     at.button(key="generar.go").click().run()
     finish(at)
     calm(at)

@@ -61,7 +61,7 @@ def test_literal_words_would_be_found() -> None:
 
 
 def _literal_words(tree: ast.AST) -> list[str]:
-    """What calls would show that comes from no catalogue; the name LitteraGPT is the same in all."""
+    """What calls would show that is in no catalogue; LitteraGPT is a name everywhere."""
     found: list[str] = []
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
