@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,7 +15,7 @@ from litteragpt.tokenizers import CharTokenizer
 ALPHABET = "\n !,-.:;?abcdefghijlmnopqrstuvxyzABCDEFGHLMNPQRSTáéíóúñü¡¿—"
 """No `$`, `*`, `<`, `k` or `w`: tests write them to see what happens."""
 
-METRICS = [
+METRICS: list[dict[str, Any]] = [
     {"step": 0, "chars": 0, "seconds": 0.0, "train_loss": 4.1, "lr": 0.0},
     {"step": 10, "chars": 5_000, "val_loss": 3.2, "sample": " muestra de diez", "prompt": "En un"},
     {"step": 20, "chars": 10_000, "seconds": 2.0, "train_loss": 2.5, "lr": 0.01, "surplus": [1]},
@@ -23,11 +24,18 @@ METRICS = [
 ]
 
 
-def save_tiny(root: Path, name: str = "tiny", *, seed: int = 0) -> Path:
-    """Write a checkpoint of about ten thousand random weights below `root`."""
+def save_tiny(
+    root: Path, name: str = "tiny", *, seed: int = 0, layers: int = 1, width: int = 16
+) -> Path:
+    """Write a checkpoint of random weights, by default a few thousand, below `root`."""
     tokenizer = CharTokenizer.from_text(ALPHABET)
     config = DecoderConfig(
-        vocab_size=tokenizer.vocab_size, context=64, layers=1, width=16, heads=2, hidden=32
+        vocab_size=tokenizer.vocab_size,
+        context=64,
+        layers=layers,
+        width=width,
+        heads=2,
+        hidden=2 * width,
     )
     torch.manual_seed(seed)
     model = Decoder(config)

@@ -268,7 +268,6 @@ class Decoder(LanguageModule[KVCache]):
             state.values_LBHSD,
             slot=state.position % self.context,
             seen=min(state.position + 1, self.context),
-            eps=self.config.norm_eps,
         )
         state.position += 1
         return logits_BV[:, None]

@@ -246,7 +246,7 @@ def test_downloads_have_the_command_lines_shape(open_app: Open) -> None:
     assert "".join(token["text"] for token in given["tokens"]) == job.text()
     assert {"seconds_to_first", "tokens_per_second"} <= set(given)
     assert downloads.as_text(Words("es"), job) == f"kilo{job.text()}\n"
-    assert [each.label for each in at.get("download_button")] == ["Texto", "JSON"]
+    assert [each.label for each in at.download_button] == ["Texto", "JSON"]
 
 
 def test_a_text_too_long_for_a_link_says_so(open_app: Open) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,7 +58,11 @@ def test_smoothing_keeps_length_and_range(values: list[float], width: int) -> No
 
 
 def test_training_curves_leave_out_what_is_no_number() -> None:
-    hostile = [{"chars": 1, "val_loss": float("nan")}, {"chars": "x", "val_loss": 1.0}, {}]
+    hostile: list[dict[str, Any]] = [
+        {"chars": 1, "val_loss": float("nan")},
+        {"chars": "x", "val_loss": 1.0},
+        {},
+    ]
     figure = training_figure(Words("en"), [*METRICS, *hostile], inks())
     curves = {trace.name: list(trace.y) for trace in figure.data}
     assert curves == {
