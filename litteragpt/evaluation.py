@@ -47,18 +47,20 @@ def total_nats(
     ids: np.ndarray,
     first_id: int,
     *,
+    window: int | None = None,
     batch_size: int = 16,
     device: torch.device | str = "cpu",
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> float:
     """The sum of `-ln p` over the ids, each given at least half a context of those before it.
 
-    Windows of `context` inputs advance by half a context, and only the second half of each is
-    counted (of the first window, all). `first_id` stands before the first id.
+    Windows of `window` inputs (the model's context without it) advance by half of that, and only
+    the second half of each is counted (of the first window, all). `first_id` stands before the
+    first id.
     """
     inputs = torch.from_numpy(np.concatenate([[first_id], ids[:-1]]).astype(np.int64))
     targets = torch.from_numpy(ids.astype(np.int64))
-    length = min(model.context, len(ids))
+    length = min(window or model.context, len(ids))
     stride = max(1, length // 2)
     starts = [*range(0, len(ids) - length, stride), len(ids) - length]
     total = 0.0

@@ -176,11 +176,12 @@ class Run:
     def _evaluate(self, step: int, line: dict[str, Any], *, final: bool) -> Figures | None:
         """Losses over the whole of the held-out texts; publish the weights if they are the best."""
         with self._averaged_weights():
-            losses = {"val_loss": self._loss("validation")}
+            window = self.windows.shape(step - 1)[1]
+            losses = {"val_loss": self._loss("validation", window)}
             best = losses["val_loss"] < self.best
             if best or final:
-                losses["honest_loss"] = self._loss("honest")
-            self._log({"step": step, "chars": line["chars"], **losses})
+                losses["honest_loss"] = self._loss("honest", window)
+            self._log({"step": step, "chars": line["chars"], "window": window, **losses})
             self._log_sample(step)
             if not best:
                 return None
@@ -205,13 +206,18 @@ class Run:
             )
             return figures
 
-    def _loss(self, name: str) -> float:
-        """Nats per token over the whole of a held-out text."""
+    def _loss(self, name: str, window: int) -> float:
+        """Nats per token over the whole of a held-out text, in windows as long as in training."""
         ids = self.held_out[name]
         first_id = start_id(self.tokenizer)
         self.model.eval()
         nats = total_nats(
-            self.model, ids, first_id, batch_size=16, device=self.device, autocast=self.autocast
+            self.model,
+            ids,
+            first_id,
+            window=window,
+            device=self.device,
+            autocast=self.autocast,
         )
         return nats / len(ids)
 
