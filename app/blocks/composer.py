@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import Literal
 
 import streamlit as st
 
 from app.blocks.jobs import Job
+from app.blocks.session_jobs import Intent, intend
 from app.blocks.settings import get, put, state_key
 from app.i18n import Words
 from litteragpt.generation.text import MAX_PROMPT_CHARS
-
-Intent = Literal["generate", "again", "continue"]
 
 EXAMPLES = (
     "En un lugar de la Mancha",
@@ -38,23 +36,14 @@ def prompt_area(t: Words, page: str, *, height: int = 96) -> None:
         placeholder=t("composer.placeholder"),
         persist_state="session",
     )
-    key = f"{page}.example"
-
-    def take() -> None:
-        example = st.session_state[key]
-        st.session_state[key] = None  # a pill here is a button: it does not stay down
-        if example is not None:
-            put(page, {"prompt": example})
-            intend(page, "generate")
-
-    st.pills(
-        t("composer.examples"),
-        EXAMPLES,
-        key=key,
-        on_change=take,
-        label_visibility="collapsed",
-        wrap=False,
-    )
+    with st.container(horizontal=True, wrap=False, gap="xsmall", key=f"{page}-examples"):
+        for index, example in enumerate(EXAMPLES):
+            st.button(
+                example,
+                key=f"{page}.example{index}",
+                on_click=_take_example,
+                args=(page, example),
+            )
 
 
 def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: bool = False) -> None:
@@ -75,20 +64,8 @@ def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: boo
         on_click=intend,
         args=(page, "generate"),
         shortcut="Ctrl+Enter",
-        help=t("composer.shortcut"),
         disabled=disabled,
     )
-
-
-def intend(page: str, intent: Intent) -> None:
-    """Say what the next run of the page shall begin with."""
-    st.session_state[f"{page}.intent"] = intent
-
-
-def take_intent(page: str) -> Intent | None:
-    """What the page shall begin with, once."""
-    intent: Intent | None = st.session_state.pop(f"{page}.intent", None)
-    return intent
 
 
 def seed_for(page: str, intent: Intent) -> int:
@@ -100,3 +77,8 @@ def seed_for(page: str, intent: Intent) -> int:
     if chosen is not None:
         put(page, {"seed": drawn})
     return drawn
+
+
+def _take_example(page: str, example: str) -> None:
+    put(page, {"prompt": example})
+    intend(page, "generate")

@@ -31,10 +31,7 @@ def main() -> None:
     st.html(STYLE)
     # Streamlit's own navigation hides behind a menu on a phone; three words need not.
     with st.container(
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        key="frame",
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         with st.container(horizontal=True, width="content", gap="small"):
             for each in pages:

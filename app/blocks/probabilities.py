@@ -26,7 +26,8 @@ BINS: tuple[tuple[float, Kind], ...] = (
 )
 """From which probability on a character gets which colour; the last takes all the rest."""
 
-_VISIBLE = {" ": "␣", "\n": "¶", "\t": "⇥", "\u00a0": "⍽"}
+_VISIBLE = {" ": "␣", "\n": "↵", "\t": "⇥", "\u00a0": "⍽"}
+"""As the core shows pieces, and two more that a person may write."""
 _HERE = Path(__file__).parent
 
 
@@ -79,7 +80,7 @@ def explorer_data(t: Words, prompt: str, tokens: Sequence[Token]) -> dict[str, A
                 "shown": visible(token.text),
                 "percent": t.percent(math.exp(token.logprob)),
                 "alternatives": [
-                    [visible(piece), t.percent(share), round(share, 4), piece == token.text]
+                    [piece, t.percent(share), round(share, 4), piece == visible(token.text)]
                     for piece, share in token.alternatives
                 ],
             }

@@ -1,20 +1,61 @@
-"""The jobs of a browser session: one a page is remembered, one at a time runs."""
+"""What a browser session has asked for and got: one job a page is remembered, one runs.
+
+A rerun can interrupt a run of the page wherever it touches Streamlit, its session state included.
+So all of this is one plain object, fetched once: what is asked for stays asked for until the
+job that answers it is in its place, in one go.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import streamlit as st
 
 from app.blocks.jobs import Job, Request, process_slots, session_watch
 from litteragpt.generation.text import TextModel, Token
 
-_STATE = "jobs"
+Intent = Literal["generate", "again", "continue"]
+
+_STATE = "desk"
+
+
+@dataclass(slots=True)
+class Desk:
+    """A session's jobs and wishes, by page."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    """What the next run of a page shall begin with."""
+    opened: set[str] = field(default_factory=set)
+    """Pages whose link was looked at: that happens once, when the session first visits them."""
+    problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Parameters of a page's link that could not be used; told until the next job."""
+    began: float = field(default_factory=time.monotonic)
+    """When the session first asked for anything."""
+
+    def settle(self, page: str) -> None:
+        """What was asked for on a page has been answered, or refused."""
+        self.opened.add(page)
+        self.intents.pop(page, None)
+
+
+def desk() -> Desk:
+    """The session's desk."""
+    present: Desk = st.session_state.setdefault(_STATE, Desk())
+    return present
+
+
+def intend(page: str, intent: Intent) -> None:
+    """Say what the next run of the page shall begin with."""
+    desk().intents[page] = intent
 
 
 def current(page: str) -> Job | None:
     """The page's latest job, running or done."""
-    return _jobs().get(page)
+    return desk().jobs.get(page)
 
 
 def begin(
@@ -24,11 +65,12 @@ def begin(
     *,
     alternatives: int = 0,
     before: Sequence[Token] = (),
-) -> Job:
+) -> None:
     """Start a job on a page in place of the session's running one.
 
     Raises `ValueError` where the core refuses the prompt.
     """
+    present = desk()
     job = Job(
         request,
         model,
@@ -37,13 +79,9 @@ def begin(
         before=before,
         alive=session_watch(),
     )
-    for other in _jobs().values():
+    for other in present.jobs.values():
         other.stop()
-    _jobs()[page] = job
+    present.jobs[page] = job
+    present.problems.pop(page, None)
+    present.settle(page)
     job.start()
-    return job
-
-
-def _jobs() -> dict[str, Job]:
-    jobs: dict[str, Job] = st.session_state.setdefault(_STATE, {})
-    return jobs

@@ -6,19 +6,16 @@ import streamlit as st
 
 from app.blocks import links
 from app.blocks.jobs import Job
+from app.blocks.session_jobs import desk
 from app.blocks.settings import put
 from app.i18n import Words
 from app.i18n.words import DEFAULT_LANGUAGE
 
-_OPENED = "opened_links"
-
 
 def opened(page: str, models: list[str]) -> links.Link | None:
-    """What the address asks for, once: on the session's first visit to the page."""
-    seen: set[str] = st.session_state.setdefault(_OPENED, set())
-    if page in seen:
+    """What the address asks for, until the session has looked at it once on this page."""
+    if page in desk().opened:
         return None
-    seen.add(page)
     # A comparison's link names several temperatures: it is no request for the other page.
     if (page == "comparar") != ("temperatures" in st.query_params):
         return None
@@ -32,10 +29,12 @@ def fill(page: str, link: links.Link) -> None:
         put(page, {"model": link.model})
 
 
-def warn(t: Words, link: links.Link) -> None:
-    """Which of a link's parameters could not be used."""
-    names = ", ".join(t(f"links.names.{name}") for name in link.problems)
-    st.warning(t("links.problems", names=names), icon=":material/link_off:")
+def warn(t: Words, page: str) -> None:
+    """Which of the link's parameters could not be used, if any."""
+    problems = desk().problems.get(page, ())
+    if problems:
+        names = ", ".join(t(f"links.names.{name}") for name in problems)
+        st.warning(t("links.problems", names=names), icon=":material/link_off:")
 
 
 def reflect(t: Words, job: Job) -> None:

@@ -6,19 +6,18 @@ from functools import partial
 
 import streamlit as st
 
-from app.blocks import charts, downloads, facts, links, models, settings, sharing
-from app.blocks.composer import Intent, go_button, prompt_area, seed_for, take_intent
+from app.blocks import charts, downloads, facts, links, live, models, settings, sharing
+from app.blocks.composer import go_button, prompt_area, seed_for
 from app.blocks.jobs import Job, Request
 from app.blocks.language import words
 from app.blocks.navigation import header
 from app.blocks.palette import inks
 from app.blocks.panes import Pane, render_panes
-from app.blocks.session_jobs import begin, current
+from app.blocks.session_jobs import Intent, begin, current, desk
 from app.i18n import Words
 from litteragpt.checkpoint import CheckpointList
 
 PAGE = "comparar"
-REFRESH_S = 0.05
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0)
 DEFAULT_TEMPERATURES = (0.2, 0.6, 1.0, 1.4)
 
@@ -33,17 +32,19 @@ def page() -> None:
     settings.prepare(PAGE)
     st.session_state.setdefault(_key("temperatures"), list(DEFAULT_TEMPERATURES))
     link = sharing.opened(PAGE, [info.name for info in listed.found])
-    intent = take_intent(PAGE)
+    intent = desk().intents.get(PAGE)
     if link is not None:
         sharing.fill(PAGE, link)
         if link.temperatures:
             st.session_state[_key("temperatures")] = list(link.temperatures)
         if link.problems:
-            sharing.warn(t, link)
+            desk().problems[PAGE] = link.problems
         else:
             intent = "generate"
     if intent is not None:
         start(t, listed, intent, link)
+    desk().settle(PAGE)
+    sharing.warn(t, PAGE)
     job = current(PAGE)
 
     prompt_area(t, PAGE, height=80)
@@ -54,12 +55,14 @@ def page() -> None:
         st.caption(t("compare.how_many", low=t.count(links.ROWS[0]), high=t.count(links.ROWS[1])))
     with st.expander(t("settings.title"), icon=":material/tune:"):
         fields(t, listed)
-    if job is not None:
-        result(t, job)
-        sharing.reflect(t, job)
-    else:
-        models.load(t, models.chosen(listed, key=_key("model")))
+    box = st.container()
     st.html(f'<p class="lg-lesson">{t("compare.lesson")}</p>')
+    with box:
+        if job is not None:
+            sharing.reflect(t, job)
+            result(t, job)
+        else:
+            models.load(t, models.chosen(listed, key=_key("model")))
 
 
 def _key(name: str) -> str:
@@ -125,33 +128,31 @@ def fields(t: Words, listed: CheckpointList) -> None:
 
 
 def result(t: Words, job: Job) -> None:
+    """The texts as they come; when they are there, what can be done with them."""
     if job.replaced:
         st.html(facts.replacements_html(t, job.replaced))
     colours = inks()
-    live = not job.done
+    texts, status, after = st.empty(), st.empty(), st.empty()
 
-    @st.fragment(run_every=REFRESH_S if live else None)
-    def view() -> None:
-        done = job.done
+    def draw() -> None:
         panes = [
             Pane(sampling.temperature, job.text(row), job.row_over(row))
             for row, sampling in enumerate(job.request.rows)
         ]
-        st.html(render_panes(t, job.request.prompt, panes, colours))
-        st.html(facts.status_html(t, job))
-        if live and done:
-            st.rerun()
+        texts.html(render_panes(t, job.request.prompt, panes, colours))
+        status.html(facts.status_html(t, job))
 
-    view()
     if not job.done:
-        return
-    facts.failure(t, job)
-    if any(job.tokens):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            downloads.buttons(t, job, key=PAGE)
-            with st.popover(t("links.button"), icon=":material/link:"):
-                sharing.show(t, job)
-        entropy(t, job)
+        live.follow(job, draw)
+    draw()
+    with after.container():
+        facts.failure(t, job)
+        if any(job.tokens):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                downloads.buttons(t, job, key=PAGE)
+                with st.popover(t("links.button"), icon=":material/link:"):
+                    sharing.show(t, job)
+            entropy(t, job)
 
 
 def entropy(t: Words, job: Job) -> None:

@@ -7,19 +7,18 @@ from functools import partial
 
 import streamlit as st
 
-from app.blocks import downloads, facts, links, models, probabilities, settings, sharing
-from app.blocks.composer import Intent, go_button, intend, prompt_area, seed_for, take_intent
+from app.blocks import downloads, facts, links, live, models, probabilities, settings, sharing
+from app.blocks.composer import go_button, prompt_area, seed_for
 from app.blocks.jobs import Job, Request
 from app.blocks.language import words
 from app.blocks.navigation import header
-from app.blocks.session_jobs import begin, current
+from app.blocks.session_jobs import Intent, begin, current, desk, intend
 from app.blocks.streamed_text import Segment, render
 from app.i18n import Words
 from litteragpt.checkpoint import CheckpointList
 from litteragpt.generation.text import MAX_PROMPT_CHARS
 
 PAGE = "generar"
-REFRESH_S = 0.05
 ALTERNATIVES = 6
 
 
@@ -32,15 +31,17 @@ def page() -> None:
         return
     settings.prepare(PAGE)
     link = sharing.opened(PAGE, [info.name for info in listed.found])
-    intent = take_intent(PAGE)
+    intent = desk().intents.get(PAGE)
     if link is not None:
         sharing.fill(PAGE, link)
         if link.problems:
-            sharing.warn(t, link)
+            desk().problems[PAGE] = link.problems
         else:
             intent = "generate"
     if intent is not None:
         start(t, listed, intent, link)
+    desk().settle(PAGE)
+    sharing.warn(t, PAGE)
     job = current(PAGE)
 
     prompt_area(t, PAGE)
@@ -51,8 +52,8 @@ def page() -> None:
     with st.expander(t("settings.title"), icon=":material/tune:"):
         fields(t, listed)
     if job is not None:
-        result(t, job)
         sharing.reflect(t, job)
+        result(t, job)
     else:
         models.load(t, models.chosen(listed, key=settings.state_key(PAGE, "model")))
 
@@ -137,40 +138,39 @@ def fields(t: Words, listed: CheckpointList) -> None:
 
 
 def result(t: Words, job: Job) -> None:
+    """The text as it comes; when it is there, what can be done with it."""
     if job.replaced:
         st.html(facts.replacements_html(t, job.replaced))
     coloured = bool(st.session_state.get(settings.state_key(PAGE, "colour")))
-    live = not job.done
-
-    @st.fragment(run_every=REFRESH_S if live else None)
-    def view() -> None:
-        done = job.done
-        with st.container(border=True):
-            if coloured and done:
-                probabilities.explorer(
-                    t, job.request.prompt, list(job.tokens[0]), key="generar.explorer"
-                )
-            else:
-                continuation = (
-                    probabilities.segments(list(job.tokens[0]))
-                    if coloured
-                    else [Segment(job.text())]
-                )
-                st.html(
-                    render(
-                        [Segment(job.request.prompt, "prompt"), *continuation],
-                        label=t("generate.result"),
-                        running=not done,
-                    )
-                )
-        st.html(facts.status_html(t, job))
-        if live and done:
-            st.rerun()
-
-    view()
+    with st.container(border=True):
+        text = st.empty()
+    status = st.empty()
     if coloured:
         probabilities.legend(t)
-    if job.done:
+    after = st.empty()
+
+    def draw_text() -> None:
+        tokens = list(job.tokens[0])
+        continuation = probabilities.segments(tokens) if coloured else [Segment(job.text())]
+        segments = [Segment(job.request.prompt, "prompt"), *continuation]
+        text.html(render(segments, label=t("generate.result"), running=not job.done))
+
+    def draw_status() -> None:
+        status.html(facts.status_html(t, job))
+
+    def draw() -> None:
+        draw_text()
+        draw_status()
+
+    if not job.done:
+        live.follow(job, draw)
+    draw_status()
+    if coloured:
+        with text:
+            probabilities.explorer(t, job.request.prompt, job.tokens[0], key="generar.explorer")
+    else:
+        draw_text()
+    with after.container():
         facts.failure(t, job)
         if job.text():
             keep(t, job)

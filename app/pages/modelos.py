@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.blocks import charts, models, settings
-from app.blocks.film import film
+from app.blocks.film import advance, film
 from app.blocks.language import words
 from app.blocks.navigation import header
 from app.blocks.palette import inks
@@ -28,18 +28,32 @@ def page() -> None:
         models.none_found(t, listed)
         return
     info = models.choose(t, listed, key=settings.state_key(PAGE, "model"))
-    about(t, info)
+    metrics = read(t, info)
+    samples = [line for line in metrics if isinstance(line.get("sample"), str)]
+    playing = about(t, info, metrics, samples)
     for path, reason in listed.broken:
         models.show_broken(t, path.name, reason)
+    if playing:
+        advance(samples, key=info.name)
 
 
-def about(t: Words, info: CheckpointInfo) -> None:
-    """One checkpoint: figures, curves, film, card."""
+def read(t: Words, info: CheckpointInfo) -> list[dict[str, Any]]:
+    """The checkpoint's metrics; where they are malformed, says so and gives none."""
     try:
-        metrics = read_metrics(info.path)
+        return read_metrics(info.path)
     except ValueError as error:
         models.show_broken(t, info.name, str(error))
-        metrics = []
+        return []
+
+
+def about(
+    t: Words,
+    info: CheckpointInfo,
+    metrics: list[dict[str, Any]],
+    samples: list[dict[str, Any]],
+) -> bool:
+    """One checkpoint: figures, curves, film, card; says whether the film plays."""
+    playing = False
     figures(t, info, metrics)
     if any(
         charts.is_number(line.get(name)) for line in metrics for name in ("train_loss", "val_loss")
@@ -47,16 +61,16 @@ def about(t: Words, info: CheckpointInfo) -> None:
         st.subheader(t("models.curves"), anchor=False)
         figure = charts.training_figure(t, metrics, inks())
         charts.show(figure, key="modelos.curves", alt=t("models.curves_alt"))
-    samples = [line for line in metrics if isinstance(line.get("sample"), str)]
     if samples:
         st.subheader(t("models.film"), anchor=False)
-        film(t, samples, key=info.name)
+        playing = film(t, samples, key=info.name)
     st.subheader(t("models.card"), anchor=False)
     with st.expander(t("models.card_show"), icon=":material/description:"):
         # A card is a file that anyone may have written: no HTML, no images from elsewhere.
         st.markdown(_IMAGE.sub("", info.card))
     with st.expander(t("models.config_show"), icon=":material/data_object:"):
         st.code(json.dumps(info.config, ensure_ascii=False, indent=2), language="json")
+    return playing
 
 
 def figures(t: Words, info: CheckpointInfo, metrics: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("streamlit")
 from streamlit.testing.v1 import AppTest
 
 from app.blocks.jobs import Job
+from app.blocks.session_jobs import Desk
 from tests.tiny import save_tiny
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -45,16 +46,21 @@ def open_app(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
 
     yield open_at
     for at in opened:
-        for job in at.session_state["jobs"].values() if "jobs" in at.session_state else ():
+        for job in desk_of(at).jobs.values():
             job.stop()
             job.join(10)
 
 
+def desk_of(at: AppTest) -> Desk:
+    """The session's jobs and wishes."""
+    desk = at.session_state["desk"] if "desk" in at.session_state else Desk()
+    assert isinstance(desk, Desk)
+    return desk
+
+
 def job_of(at: AppTest, page: str = "generar") -> Job:
     """The page's present job."""
-    job = at.session_state["jobs"][page]
-    assert isinstance(job, Job)
-    return job
+    return desk_of(at).jobs[page]
 
 
 def finish(at: AppTest, page: str = "generar") -> Job:

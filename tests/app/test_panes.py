@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from app.blocks.charts import smooth, training_figure
 from app.blocks.palette import inks
 from app.blocks.panes import Pane, divergence, forks, pane_segments, render_panes
+from app.blocks.probabilities import BINS, explorer_data, kind_of
 from app.i18n import Words
+from litteragpt.generation.text import Token
 from tests.tiny import METRICS
 
 TEXTS = st.text("ab<", max_size=6)
@@ -70,3 +73,23 @@ def test_training_curves_leave_out_what_is_no_number() -> None:
         "Validation": [3.2, 2.4],
         "Honest validation": [2.6],
     }
+
+
+def test_the_explorer_is_given_text_and_its_alternatives_as_data() -> None:
+    token = Token(" ", 3, math.log(0.84), 0.5, (("␣", 0.84), ("<i>", 0.16)))
+    data = explorer_data(Words("es"), "<b>", [token])
+    assert data["prompt"] == "<b>"
+    (given,) = data["tokens"]
+    assert (given["text"], given["shown"], given["percent"]) == (" ", "␣", "84\u202f%")
+    assert given["alternatives"] == [
+        ["␣", "84\u202f%", 0.84, True],
+        ["<i>", "16\u202f%", 0.16, False],
+    ]
+
+
+@given(st.floats(0.0, 1.0))
+def test_every_probability_has_a_colour(probability: float) -> None:
+    kind = kind_of(probability)
+    floors = {kind: floor for floor, kind in BINS}
+    assert probability >= floors[kind]
+    assert all(probability < floor for floor in floors.values() if floor > floors[kind])

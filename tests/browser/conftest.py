@@ -35,7 +35,7 @@ def chromium() -> Iterator[Browser]:
     if executable is None:
         pytest.skip("no Chromium found: install one or set CHROMIUM to its path")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         yield browser
         browser.close()
 
@@ -80,7 +80,7 @@ def open_tab(chromium: Browser, address: str) -> Iterator[OpenTab]:
             viewport={"width": width, "height": height}, locale="es-ES", **options
         )
         tab = Tab(context.new_page(), address)
-        tab.page.set_default_timeout(30_000)
+        tab.page.set_default_timeout(20_000)
         tabs.append(tab)
 
         def logged(message: ConsoleMessage) -> None:

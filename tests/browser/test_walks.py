@@ -11,11 +11,12 @@ import pytest
 from tests.browser.conftest import OpenTab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Dialog, Locator, Page
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ *a* **b** :smile: `c` [d](http://e) &amp; <b>f</b>"
 SLOW = "?prompt=En%20un%20lugar&model=slow&max_chars=4000&sentences=none&seed=3"
 SHORT = "?prompt=En%20un%20lugar&model=tiny&max_chars=120&sentences=none&seed=3"
+PAIR = f"comparar{SHORT}&temperatures=0.2,1"
 
 
 def button(page: Page, name: str) -> Locator:
@@ -27,6 +28,11 @@ def text_of(page: Page) -> str:
     page.locator('.lg-text[aria-busy="false"]').first.wait_for()
     button(page, "Otra vez").wait_for()
     return str(page.locator(".lg-text").first.text_content())
+
+
+def path_of(page: Page) -> str:
+    """The page's address without its host."""
+    return page.url.split("/", maxsplit=3)[3]
 
 
 def overflow(page: Page) -> int:
@@ -60,14 +66,14 @@ def test_detener_keeps_what_came_and_its_link_gives_it_again(open_tab: OpenTab) 
     text = text_of(page)
     assert "Detenido" in (page.locator(".lg-facts").text_content() or "")
     assert len("En un lugar") < len(text) < 4000
-    again = open_tab().go(page.url.partition(page.url.split("/")[2])[2].lstrip("/"))
+    again = open_tab().go(path_of(page))
     assert text_of(again) == text
 
 
 def test_a_job_survives_a_change_of_language_and_of_page(open_tab: OpenTab) -> None:
     page = open_tab().go(SLOW)
     page.locator(".lg-text .lg-plain").first.wait_for()
-    page.get_by_role("button", name="PT").click()
+    page.get_by_role("radio", name="PT").click()
     page.get_by_role("button", name="Parar").wait_for()
     page.get_by_role("link", name="Modelos").click()
     page.get_by_role("heading", level=1, name="Modelos").wait_for()
@@ -90,7 +96,7 @@ def test_comparar(open_tab: OpenTab) -> None:
     ]
     texts = page.locator(".lg-pane .lg-text").all_text_contents()
     assert all(text.startswith("En un lugar") for text in texts)
-    again = open_tab().go(page.url.partition(page.url.split("/")[2])[2].lstrip("/"))
+    again = open_tab().go(path_of(page))
     again.locator(".js-plotly-plot").wait_for()
     assert again.locator(".lg-pane .lg-text").all_text_contents() == texts
 
@@ -112,7 +118,12 @@ def test_the_copied_link_gives_the_same_text_in_another_session(open_tab: OpenTa
 def test_hostile_text_is_shown_literally(open_tab: OpenTab) -> None:
     page = open_tab().go()
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
     page.get_by_label("Principio").fill(HOSTILE)
     button(page, "Generar").click()
     assert text_of(page).startswith(HOSTILE)
@@ -152,9 +163,7 @@ def test_the_keyboard_is_enough(open_tab: OpenTab) -> None:
     assert asked.text_content() != first or page.locator(".lg-other").count() >= 4
 
 
-@pytest.mark.parametrize(
-    "path", [SHORT, "comparar" + SHORT.replace("&model", "&temperatures=0.2,1&model"), "modelos"]
-)
+@pytest.mark.parametrize("path", [SHORT, PAIR, "modelos"])
 def test_a_phone_needs_no_sideways_scrolling(open_tab: OpenTab, path: str) -> None:
     page = open_tab(width=390, height=844, is_mobile=True, has_touch=True).go(path)
     if path.startswith("?"):
@@ -209,9 +218,8 @@ def contrast(page: Page, selector: str) -> float:
 
 def is_dark(page: Page) -> bool:
     """Whether the page's background is dark."""
-    back = page.evaluate(
-        """() => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor"""
-    )
+    app = page.get_by_test_id("stApp")
+    back = app.evaluate("each => getComputedStyle(each).backgroundColor")
     return _luminance(_rgb(str(back))) < 0.2
 
 

@@ -1,0 +1,32 @@
+"""Following a job: it writes in its own thread, the page draws what has come, 20 times a second.
+
+This is a plain loop at the end of the page's run, not a fragment on a timer: a timer's reruns cost
+a whole round through script, server and browser each time, and Streamlit's client (1.67) loses its
+tree when one crosses a full rerun. Whatever the user does interrupts the loop at its next drawing;
+the run that follows takes the job up where it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.blocks.jobs import Job
+from app.blocks.session_jobs import desk
+
+REFRESH_S = 0.05
+FIRST_REFRESH_S = 0.25
+FIRST_SECONDS = 5.0
+"""In a session that a link has just opened the browser is still loading the buttons' code; React
+would put that off for as long as updates keep coming."""
+
+
+def follow(job: Job, draw: Callable[[], None]) -> None:
+    """Draw a running job until it is done, and then run the page anew: it has other buttons."""
+    calm_until = desk().began + FIRST_SECONDS
+    while not job.done:
+        draw()
+        job.join(FIRST_REFRESH_S if time.monotonic() < calm_until else REFRESH_S)
+    st.rerun()
