@@ -177,7 +177,7 @@ def save_checkpoint(
     training: Mapping[str, Any],
     metrics_file: Path | None,
     card: str,
-    dtype: torch.dtype = torch.bfloat16,
+    dtype: torch.dtype = torch.float16,
 ) -> CheckpointInfo:
     """Write a checkpoint folder, in place of the one that may be there.
 
@@ -210,6 +210,7 @@ def save_checkpoint(
             for name, tensor in model.state_dict().items()
         }
         save_file(tensors, new / WEIGHTS_FILE, {"format": "pt"})
+        (new / WEIGHTS_FILE).chmod(0o644)  # the library makes it private to the user
         tokenizer.save(new / TOKENIZER_FILE)
         (new / CONFIG_FILE).write_text(config_text, "utf-8", newline="\n")
         card = _with_sha256(card, _sha256(new / WEIGHTS_FILE))

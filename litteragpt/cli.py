@@ -271,11 +271,12 @@ def export(
     print(writers[to](model, folder))
 
 
-def app(*, port: int = 8501, browser: bool = True) -> None:
+def app(*, port: int = 8501, address: str = "localhost", browser: bool = True) -> None:
     """Serve the app on this machine until Ctrl-C.
 
     Args:
         port: Port to listen on.
+        address: Address to listen on; 0.0.0.0 opens the app to the network.
         browser: Open a browser on it.
     """
     from litteragpt.checkpoint import ROOT_VARIABLE, checkpoints_root
@@ -285,7 +286,8 @@ def app(*, port: int = 8501, browser: bool = True) -> None:
     if not script.exists():
         raise ValueError(f"the app is not installed here: there is no {script}")
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += [f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
+    command += [f"--server.port={port}", f"--server.address={address}"]
+    command += [f"--server.headless={str(not browser).lower()}"]
     environment = {**os.environ, ROOT_VARIABLE: str(checkpoints_root().resolve())}
     # From the root: that is where .streamlit/config.toml is looked for.
     code = subprocess.run(command, cwd=root, env=environment, check=False).returncode

@@ -88,7 +88,7 @@ def test_round_trip(saved: Path) -> None:
     assert model.state_dict().keys() == expected.keys()
     for name, tensor in model.state_dict().items():
         assert tensor.dtype == torch.float32
-        assert torch.equal(tensor, expected[name].to(torch.bfloat16).float())
+        assert torch.equal(tensor, expected[name].to(torch.float16).float())
     with torch.inference_mode():
         logits, _ = model(torch.tensor([[1, 2, 3]]))
         state = loaded.model.initial_state(1)
@@ -102,7 +102,7 @@ def test_files_and_card(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["good"]  # nothing temporary
     digest = hashlib.sha256((saved / "model.safetensors").read_bytes()).hexdigest()
     assert load_checkpoint(saved).info.card == f"# A card\n\nsha256: {digest}\n"
-    assert load_file(saved / "model.safetensors")["embedding.weight"].dtype == torch.bfloat16
+    assert load_file(saved / "model.safetensors")["embedding.weight"].dtype == torch.float16
     config = json.loads((saved / "config.json").read_text("utf-8"))
     assert list(config) == ["format", "architecture", "model", "tokenizer", "training"]
     assert DecoderConfig(**config["model"]) == CONFIG
