@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litteragpt.architectures.base import LanguageModule
-from litteragpt.architectures.decoder_step import StepWeights, step
+from litteragpt.architectures.decoder_step import StepWeights, rotation_frequencies, step
 from litteragpt.bounds import check_range, check_whole
 
 
@@ -71,8 +71,8 @@ class KVCache:
     the order of the slots does not matter to attention.
     """
 
-    keys_LBHSD: Tensor
-    values_LBHSD: Tensor
+    kv_LB2HSD: Tensor
+    """Keys and values of L layers."""
     position: int
     """Tokens seen so far."""
     weights: StepWeights | None = None
@@ -230,8 +230,8 @@ class Decoder(LanguageModule[KVCache]):
     def initial_state(self, batch_size: int) -> KVCache:
         c = self.config
         like = self.embedding.weight
-        shape = (c.layers, batch_size, c.heads, c.context, c.head_width)
-        return KVCache(like.new_zeros(shape), like.new_zeros(shape), 0)
+        shape = (c.layers, batch_size, 2, c.heads, c.context, c.head_width)
+        return KVCache(like.new_zeros(shape), 0)
 
     def forward(
         self, ids_BT: Tensor, state: KVCache | None = None
@@ -246,7 +246,7 @@ class Decoder(LanguageModule[KVCache]):
         x_BTC = self.dropout(self.embedding(ids_BT))
         for layer, block in enumerate(self.blocks):
             cache = (
-                (state.keys_LBHSD[layer], state.values_LBHSD[layer], position)
+                (state.kv_LB2HSD[layer, :, 0], state.kv_LB2HSD[layer, :, 1], position)
                 if state is not None
                 else None
             )
@@ -261,29 +261,18 @@ class Decoder(LanguageModule[KVCache]):
         if state.weights is None:
             state.weights = StepWeights.of(self)
         logits_BV = step(
-            state.weights,
-            self.embedding(ids_B1[:, 0]),
-            rotations(state.position, 1, self.config, self.embedding.weight),
-            state.keys_LBHSD,
-            state.values_LBHSD,
-            slot=state.position % self.context,
-            seen=min(state.position + 1, self.context),
+            state.weights, self.embedding(ids_B1[:, 0]), state.kv_LB2HSD, state.position
         )
         state.position += 1
         return logits_BV[:, None]
 
     def repeat_state(self, state: KVCache, rows: int) -> KVCache:
-        assert state.keys_LBHSD.shape[1] == 1, "only a one-row state can be repeated"
+        assert state.kv_LB2HSD.shape[1] == 1, "only a one-row state can be repeated"
         return self.select_rows(state, [0] * rows)
 
     def select_rows(self, state: KVCache, rows: Sequence[int]) -> KVCache:
-        index = torch.tensor(rows, device=state.keys_LBHSD.device)
-        return KVCache(
-            state.keys_LBHSD.index_select(1, index),
-            state.values_LBHSD.index_select(1, index),
-            state.position,
-            state.weights,
-        )
+        index = torch.tensor(rows, device=state.kv_LB2HSD.device)
+        return KVCache(state.kv_LB2HSD.index_select(1, index), state.position, state.weights)
 
 
 def causal_attention_in_blocks(
@@ -328,9 +317,7 @@ def window_mask(position: int, T: int, context: int, device: torch.device) -> Te
 
 def rotations(position: int, T: int, config: DecoderConfig, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and signed sines `T, D` of the rotary angles from `position` on."""
-    half = config.head_width // 2
-    exponents = torch.arange(half, dtype=torch.float32, device=like.device) / half
-    frequencies = config.rope_theta**-exponents
+    frequencies = rotation_frequencies(config.rope_theta, config.head_width, like)
     positions = torch.arange(position, position + T, dtype=torch.float32, device=like.device)
     angles = positions[:, None] * frequencies
     cosines, sines = angles.cos(), angles.sin()

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
-import torch.nn.functional as nnf
 from torch import Tensor
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from litteragpt.architectures.decoder import Block, Decoder
@@ -45,10 +45,12 @@ class StepWeights:
     layers: tuple[LayerWeights, ...]
     head: Tensor
     """`C, V`"""
+    frequencies_D: Tensor
+    """Of the rotation: radians a position."""
     qk_scale_L21D: Tensor
     """What the norms of queries and keys multiply by."""
     qk_scale_rolled_L21D: Tensor
-    """The same for the half that a rotation brings in from the other side."""
+    """The same, with its sign, for the half that a rotation brings in from the other side."""
     floor: Tensor
     """What keeps the norm of a row of width C from zero."""
     head_floor: Tensor
@@ -74,56 +76,63 @@ class StepWeights:
                 )
             )
         scale_L21D = torch.stack(scales)[:, :, None].detach() * D**0.5
+        signs_D = torch.where(torch.arange(D, device=like.device) < D // 2, -1.0, 1.0)
         return cls(
             layers=tuple(layers),
             head=_transposed(model.head.weight * model.norm.weight * C**0.5),
+            frequencies_D=rotation_frequencies(model.config.rope_theta, D, like).repeat(2),
             qk_scale_L21D=scale_L21D,
-            qk_scale_rolled_L21D=scale_L21D.roll(D // 2, -1),
+            qk_scale_rolled_L21D=scale_L21D.roll(D // 2, -1) * signs_D,
             floor=like.new_tensor((C * eps) ** 0.5),
             head_floor=like.new_tensor((D * eps) ** 0.5),
         )
 
 
-def step(
-    weights: StepWeights,
-    x_BC: Tensor,
-    rotation: tuple[Tensor, Tensor],
-    keys_LBHSD: Tensor,
-    values_LBHSD: Tensor,
-    slot: int,
-    seen: int,
-) -> Tensor:
-    """Logits `B, V` after the token whose embedding is `x_BC`.
+def step(weights: StepWeights, x_BC: Tensor, kv_LB2HSD: Tensor, position: int) -> Tensor:
+    """Logits `B, V` after the token at `position`, whose embedding is `x_BC`.
 
-    Its keys and values go to `slot` of the cache, of which the first `seen` slots are filled.
-    `rotation`: cosines and signed sines `1, D` of the token's position.
+    Its keys and values are written into the cache, a ring of S slots.
     """
     B, C = x_BC.shape
-    H, D = keys_LBHSD.shape[2], keys_LBHSD.shape[4]
-    cosines = (weights.qk_scale_L21D * rotation[0]).unbind()
-    sines = (weights.qk_scale_rolled_L21D * rotation[1]).unbind()
-    keys, values = keys_LBHSD.unbind(), values_LBHSD.unbind()
-    for layer, w in enumerate(weights.layers):
+    _, _, _, H, S, D = kv_LB2HSD.shape
+    slot, seen = position % S, min(position + 1, S)
+    angles_D = weights.frequencies_D * position
+    cosines = (weights.qk_scale_L21D * angles_D.cos()).unbind()
+    sines = (weights.qk_scale_rolled_L21D * angles_D.sin()).unbind()
+    for w, kv_B2HSD, cosine, sine in zip(
+        weights.layers, kv_LB2HSD.unbind(), cosines, sines, strict=True
+    ):
         qkv_B3HD = torch.mm(_normalised(x_BC, weights.floor), w.qkv).view(B, 3, H, D)
-        qk_B2HD = _normalised(qkv_B3HD[:, :2], weights.head_floor)
-        turned = qk_B2HD.roll(D // 2, -1).mul_(sines[layer])
-        qk_B2HD = qk_B2HD.mul_(cosines[layer]).add_(turned)
-        keys_BHSD, values_BHSD = keys[layer], values[layer]
-        keys_BHSD[:, :, slot] = qk_B2HD[:, 1]
-        values_BHSD[:, :, slot] = qkv_B3HD[:, 2]
-        y_BHTD = nnf.scaled_dot_product_attention(
-            qk_B2HD[:, 0, :, None], keys_BHSD[:, :, :seen], values_BHSD[:, :, :seen]
+        qk_B2HD = qkv_B3HD[:, :2]
+        qk_B2HD /= _length(qk_B2HD, weights.head_floor)
+        turned_B2HD = qk_B2HD.roll(D // 2, -1).mul_(sine)
+        qk_B2HD.mul_(cosine).add_(turned_B2HD)
+        kv_B2HSD[:, :, :, slot] = qkv_B3HD[:, 1:]
+        keys_BHSD, values_BHSD = kv_B2HSD[:, :, :, :seen].unbind(1)
+        y_BHTD = functional.scaled_dot_product_attention(
+            qkv_B3HD[:, 0, :, None], keys_BHSD, values_BHSD
         )
         x_BC = torch.addmm(x_BC, y_BHTD.reshape(B, C), w.o)
         gate_BF, up_BF = torch.mm(_normalised(x_BC, weights.floor), w.gate_up).chunk(2, 1)
-        x_BC = torch.addmm(x_BC, nnf.silu(gate_BF).mul_(up_BF), w.down)
+        x_BC = torch.addmm(x_BC, functional.silu(gate_BF, inplace=True).mul_(up_BF), w.down)
     return torch.mm(_normalised(x_BC, weights.floor), weights.head)
+
+
+def rotation_frequencies(theta: float, head_width: int, like: Tensor) -> Tensor:
+    """Radians a position for each pair of a head, `D / 2` (Su et al. 2021)."""
+    half = head_width // 2
+    exponents = torch.arange(half, dtype=torch.float32, device=like.device) / half
+    return torch.pow(theta, -exponents)
 
 
 def _normalised(x: Tensor, floor: Tensor) -> Tensor:
     """Each row over its length: RMSNorm without its weight and without `sqrt` of the width."""
-    scaled: Tensor = x / torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True), floor)
-    return scaled
+    return x / _length(x, floor)
+
+
+def _length(x: Tensor, floor: Tensor) -> Tensor:
+    """The Euclidean length of each row, kept from zero."""
+    return torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True), floor)
 
 
 def _transposed(weight: Tensor) -> Tensor:

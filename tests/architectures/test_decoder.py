@@ -104,9 +104,9 @@ def test_a_repeated_state_is_a_copy(decoder: Decoder) -> None:
         _, one = decoder(random_ids(1, 5), decoder.initial_state(1))
         assert one is not None
         copy = decoder.repeat_state(one, 1)
-        kept = copy.keys_LBHSD.clone()
+        kept = copy.kv_LB2HSD.clone()
         decoder(random_ids(1, 3), one)
-    assert torch.equal(copy.keys_LBHSD, kept)
+    assert torch.equal(copy.kv_LB2HSD, kept)
     assert copy.position == 5
 
 
