@@ -159,21 +159,21 @@ def choose(
     `banned` holds ids that are never chosen nor shown. `ValueError` where a row's logits are
     NaN, infinite, or leave nothing to choose.
     """
-    norm_B1 = logits_BV.logsumexp(-1, keepdim=True)
-    allowed_BV = logits_BV if banned is None else logits_BV.index_fill(-1, banned, -math.inf)
+    logprobs_BV = logits_BV.log_softmax(-1)
+    allowed_BV = logprobs_BV if banned is None else logprobs_BV.index_fill(-1, banned, -math.inf)
     best_B1 = allowed_BV.amax(-1, keepdim=True)
-    if not math.isfinite((norm_B1 + best_B1).sum().item()):
+    if not math.isfinite(best_B1.sum().item()):
         raise ValueError("the model gave no valid logits")
     scaled_BV = (allowed_BV - best_B1) / parameters.temperature_B1
     noisy_BV = filtered(scaled_BV, parameters) + noise_BV * parameters.randomness_B1
     ids_B1 = noisy_BV.argmax(-1, keepdim=True)
-    logprobs = (logits_BV.gather(-1, ids_B1) - norm_B1).flatten().tolist()
+    logprobs = logprobs_BV.gather(-1, ids_B1).flatten().tolist()
     entropy_B1 = torch.special.entr(scaled_BV.softmax(-1)).sum(-1, keepdim=True)
     entropies = (entropy_B1 * parameters.randomness_B1).flatten().tolist()
     shown: list[tuple[tuple[int, float], ...]] = [()] * len(logprobs)
     if alternatives:
         top = allowed_BV.topk(min(alternatives, allowed_BV.shape[-1]), dim=-1)
-        probabilities = (top.values - norm_B1).exp().tolist()
+        probabilities = top.values.exp().tolist()
         shown = [
             tuple((id, p) for id, p in zip(row_ids, row, strict=True) if p > 0)
             for row_ids, row in zip(top.indices.tolist(), probabilities, strict=True)
