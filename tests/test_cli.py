@@ -7,13 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 import litteragpt
-from litteragpt.architectures.decoder import Decoder, DecoderConfig
-from litteragpt.checkpoint import save_checkpoint
 from litteragpt.cli import main
-from litteragpt.tokenizers import CharTokenizer
+from tests.tiny import save_tiny
 
 TEXT = "En un lugar de la Mancha, de cuyo nombre no quiero acordarme.\n"
 BOOK = "\n".join(
@@ -57,24 +54,8 @@ file = "libro"
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one small random checkpoint, `mini`, as the current folder."""
-    torch.manual_seed(0)
-    tokenizer = CharTokenizer.from_text(TEXT)
-    config = DecoderConfig(
-        vocab_size=tokenizer.vocab_size, context=24, layers=2, width=16, heads=2, hidden=16
-    )
-    model = Decoder(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    save_checkpoint(
-        tmp_path / "checkpoints" / "mini",
-        architecture="decoder",
-        model=model,
-        model_config=config,
-        tokenizer=tokenizer,
-        training={},
-        metrics_file=None,
-        card="# Mini\n",
-    )
+    (tmp_path / "checkpoints").mkdir()
+    save_tiny(tmp_path / "checkpoints", "mini")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LITTERAGPT_CHECKPOINTS", raising=False)
     return tmp_path
@@ -102,20 +83,20 @@ def test_generate_json_has_the_promised_shape(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--model", "mini", "--seed", "3", "--max-chars", "10", "--json"]
-    assert call(monkeypatch, "generate", "Ǝn ün", *arguments) == 0
+    assert call(monkeypatch, "generate", "Ǝn ãn", *arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told) == [
         "prompt", "continuation", "seed", "model", "tokens", "replaced", "seconds_to_first",
         "tokens_per_second",
     ]  # fmt: skip
-    assert told["prompt"] == "Ǝn ün"
+    assert told["prompt"] == "Ǝn ãn"
     assert told["seed"] == 3
     assert told["model"] == "mini"
     assert "".join(token["text"] for token in told["tokens"]) == told["continuation"]
     assert all(token["logprob"] <= 0 for token in told["tokens"])
     assert told["replaced"] == [
         {"from": "Ǝ", "to": "", "index": 0},
-        {"from": "ü", "to": "u", "index": 3},
+        {"from": "ã", "to": "a", "index": 3},
     ]
 
 

@@ -7,36 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from litteragpt.architectures.decoder import Decoder, DecoderConfig
-from litteragpt.checkpoint import save_checkpoint
 from litteragpt.export import export_transformers
-from litteragpt.tokenizers import CharTokenizer
+from tests.tiny import save_tiny
 
 TEXT = "En un lugar de la Mancha, de cuyo nombre no quiero acordarme.\n"
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    tokenizer = CharTokenizer.from_text(TEXT)
-    config = DecoderConfig(
-        vocab_size=tokenizer.vocab_size, context=24, layers=3, width=32, heads=2, hidden=48
-    )
-    model = Decoder(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    folder = tmp_path / "tiny"
-    save_checkpoint(
-        folder,
-        architecture="decoder",
-        model=model,
-        model_config=config,
-        tokenizer=tokenizer,
-        training={},
-        metrics_file=None,
-        card="# Tiny\n",
-    )
-    return folder
+    return save_tiny(tmp_path, layers=3, width=32, context=24)
 
 
 def test_transformers_gives_the_same_ids_and_logits(checkpoint: Path, tmp_path: Path) -> None:

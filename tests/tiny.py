@@ -25,13 +25,19 @@ METRICS: list[dict[str, Any]] = [
 
 
 def save_tiny(
-    root: Path, name: str = "tiny", *, seed: int = 0, layers: int = 1, width: int = 16
+    root: Path,
+    name: str = "tiny",
+    *,
+    seed: int = 0,
+    layers: int = 1,
+    width: int = 16,
+    context: int = 64,
 ) -> Path:
     """Write a checkpoint of random weights, by default a few thousand, below `root`."""
     tokenizer = CharTokenizer.from_text(ALPHABET)
     config = DecoderConfig(
         vocab_size=tokenizer.vocab_size,
-        context=64,
+        context=context,
         layers=layers,
         width=width,
         heads=2,

@@ -72,6 +72,10 @@ def training_figure(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[
                 marker={"size": 7},
             )
     _dress(t, figure, t("charts.chars"), t("charts.loss"))
+    lowest = min((min(trace.y) for trace in figure.data), default=0.0)
+    if lowest > 0:
+        # The first steps fall from ln V within a moment: the rest is what there is to see.
+        figure.update_yaxes(range=[0.95 * lowest, 1.6 * lowest])
     return figure
 
 
