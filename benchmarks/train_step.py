@@ -29,12 +29,18 @@ from litteragpt.training.precision import autocast_for, compiler_for
 RECIPE = Path(__file__).parents[1] / "models" / "litteragpt-es.toml"
 
 
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
 def fused(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q_BHTD, k_BHTD, v_BHTD, is_causal=True)
 
 
-def stepper(config: DecoderConfig, batch: int, length: int) -> Callable[[], float]:
+def stepper(
+    config: DecoderConfig, attention: Attend, dropout: type[nn.Module], batch: int, length: int
+) -> Callable[[], float]:
     """A compiled training step on random ids; it gives its seconds."""
+    decoder.SequenceDropout = dropout  # type: ignore[assignment,misc]
     device = torch.device("cpu")
     model = Decoder(config)
     model.initialise()
@@ -43,6 +49,8 @@ def stepper(config: DecoderConfig, batch: int, length: int) -> Callable[[], floa
     ids = torch.randint(config.vocab_size, (batch, length))
 
     def step() -> float:
+        # The compiler looks at each call whether the function it has compiled still stands there.
+        decoder.causal_attention_in_blocks = attention  # type: ignore[assignment]
         began = time.perf_counter()
         with autocast():
             logits, _ = forward(ids)
@@ -62,7 +70,7 @@ def main() -> None:
     config: DecoderConfig = recipe.model_config(vocab_size=103)
     plain = dataclasses.replace(config, dropout=0.0)
     blocks, by_row = decoder.causal_attention_in_blocks, decoder.SequenceDropout
-    variants = {
+    variants: dict[str, tuple[DecoderConfig, Attend, type[nn.Module]]] = {
         "blocks, dropout by row": (config, blocks, by_row),
         "blocks, dropout by element": (config, blocks, nn.Dropout),
         "blocks, no dropout": (plain, blocks, by_row),
@@ -70,12 +78,11 @@ def main() -> None:
     }
     tokens = training.batch * training.window
     for length in (training.window, training.long_window):
-        steps = {}
-        for name, (shape, attention, dropout) in variants.items():
-            # What is compiled is what stands in the module at the first call.
-            decoder.causal_attention_in_blocks = attention  # type: ignore[assignment]
-            decoder.SequenceDropout = dropout  # type: ignore[assignment,misc]
-            steps[name] = stepper(shape, tokens // length, length)
+        torch.compiler.reset()
+        steps = {
+            name: stepper(shape, attention, dropout, tokens // length, length)
+            for name, (shape, attention, dropout) in variants.items()
+        }
         seconds: dict[str, list[float]] = {name: [] for name in steps}
         for _ in range(arguments.repeats):
             for name, step in steps.items():
