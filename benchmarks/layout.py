@@ -27,7 +27,7 @@ from litteragpt.recipe import TrainingConfig
 from litteragpt.tokenizers import load_tokenizer
 from litteragpt.training.batches import Windows
 from litteragpt.training.optim import Optimizers
-from litteragpt.training.precision import autocast_for, compiler_for
+from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 from litteragpt.training.schedule import lr_factor
 
 
@@ -71,7 +71,7 @@ def train(model: Decoder, windows: Windows, config: TrainingConfig) -> float:
     """Train; the mean loss of the last 50 steps."""
     device = torch.device("cpu")
     autocast = autocast_for(device, config.precision)
-    forward = model if compiler_for(device) else torch.compile(model, dynamic=False)
+    forward = model if obstacle_to_compiling(device) else torch.compile(model, dynamic=False)
     optimizers = Optimizers(model, config)
     losses = []
     model.train()

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from litteragpt.architectures import decoder
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.recipe import load_recipe
-from litteragpt.training.precision import autocast_for, compiler_for
+from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 
 RECIPE = Path(__file__).parents[1] / "models" / "litteragpt-es.toml"
 
@@ -44,7 +44,7 @@ def stepper(
     device = torch.device("cpu")
     model = Decoder(config)
     model.initialise()
-    forward = model if compiler_for(device) else torch.compile(model, dynamic=False)
+    forward = model if obstacle_to_compiling(device) else torch.compile(model, dynamic=False)
     autocast = autocast_for(device, "auto")
     ids = torch.randint(config.vocab_size, (batch, length))
 

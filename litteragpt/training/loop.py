@@ -29,7 +29,7 @@ from litteragpt.tokenizers import load_tokenizer
 from litteragpt.training.batches import Windows
 from litteragpt.training.distributed import Processes
 from litteragpt.training.optim import MovingAverage, Optimizers
-from litteragpt.training.precision import autocast_for, compiler_for
+from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 from litteragpt.training.publish import Figures, publish, sample
 from litteragpt.training.schedule import lr_factor
 from litteragpt.training.state import load_state, save_state
@@ -251,7 +251,7 @@ class Run:
     def _compiled(self) -> Forward:
         if not self.config.compile:
             return self.model
-        if reason := compiler_for(self.device):
+        if reason := obstacle_to_compiling(self.device):
             self._report({"message": f"torch.compile is off: {reason}"})
             return self.model
         # Two lengths of windows are two graphs, not one with unknown shapes.

@@ -43,7 +43,7 @@ def autocast_for(device: torch.device, precision: str) -> Callable[[], AbstractC
     return partial(torch.autocast, device.type, dtype=torch.bfloat16)
 
 
-def compiler_for(device: torch.device) -> str | None:
+def obstacle_to_compiling(device: torch.device) -> str | None:
     """Why `torch.compile` cannot work on this device; None where it can."""
     if device.type == "cuda":
         return None if find_spec("triton") else "Triton is not installed"
