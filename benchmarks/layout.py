@@ -77,10 +77,10 @@ def train(model: Decoder, windows: Windows, config: TrainingConfig) -> float:
     model.train()
     for step in range(config.steps):
         torch.manual_seed(config.seed * 1_000_003 + step)
-        inputs, targets = windows.batch(step)
+        batch = windows.batch(step)
         with autocast():
-            logits, _ = forward(inputs)
-        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+            logits, _ = forward(batch.inputs_BT)
+        loss = F.cross_entropy(logits.float().flatten(0, 1), batch.targets_BT.flatten())
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizers.step(lr_factor(step, config))

@@ -52,4 +52,5 @@ def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:
     malformed.
     """
     loaded = load_checkpoint(resolve(name), device=device)
-    return TextModel(loaded.model, loaded.tokenizer, name=loaded.info.name, info=loaded.info)
+    info = loaded.info
+    return TextModel(loaded.model, loaded.tokenizer, name=info.name, info=info, reads=info.reads)

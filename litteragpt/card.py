@@ -13,10 +13,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from litteragpt.corpora.manifest import Work
+from litteragpt.corpora.sources import Source
+from litteragpt.tables import from_table
 
-_LANGUAGES: Final = {"es": "Spanish", "pt": "Portuguese", "en": "English"}
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|$~])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardText:
+    """What a recipe's `[card]` table says of its model."""
+
+    description: str = "A small language model trained from scratch."
+    """What it is, in a sentence or two."""
+    use: str = "Play, teaching and study. It runs on one CPU core."
+    limits: tuple[str, ...] = ()
+    """What a user must know; a sentence or two each."""
+    splits: str = ""
+    """How the held-out parts were cut, so that their losses can be judged."""
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> CardText:
+        """From a recipe's table. `ValueError` for an unknown or ill-typed entry."""
+        return from_table(cls, table, "card")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +43,8 @@ class CardLosses:
     """Mean losses in nats per character; None for one that was not measured."""
 
     validation: float
-    """On the shuffled split: its chunks come from the same chapters as the training text."""
     honest: float | None = None
-    """On contiguous blocks that were held out whole."""
+    """On whole passages held out, where the validation text is shuffled chunks."""
     train: float | None = None
 
 
@@ -46,9 +64,9 @@ class CardTraining:
 def write_card(
     *,
     name: str,
-    title: str,
     language: str,
-    works: Sequence[Work],
+    text: CardText,
+    sources: Sequence[Source],
     architecture: str,
     model_config: Mapping[str, Any],
     parameters: int,
@@ -58,44 +76,38 @@ def write_card(
 ) -> str:
     """The README.md of a checkpoint.
 
-    `name` is the checkpoint's, `title` a heading, `language` an ISO 639-1 code, `reproduce` the
-    commands that lead from the raw books to these weights. The line `sha256:` is left for
+    `name` is the checkpoint's and the heading, `language` an ISO 639-1 code, `reproduce` the
+    commands that lead from the raw texts to these weights. The line `sha256:` is left for
     `save_checkpoint` to fill in.
     """
+    limits = "\n".join(f"- {' '.join(limit.split())}" for limit in (*text.limits, *_LIMITS))
     sections = [
-        _front_matter(language, title),
-        f"# {_escape(title)}",
-        _introduction(name, language, architecture, parameters, works),
-        f"## Data\n\n{_data(works)}",
+        _front_matter(language, name, text.tags),
+        f"# {_escape(name)}",
+        " ".join(text.description.split()),
+        f"## Data\n\n{_data(sources)}",
         "## Licence\n\nThe weights: Apache-2.0. The texts: as in the table above.",
         f"## Model\n\n{_model(architecture, model_config, parameters)}",
-        f"## Losses\n\n{_losses(losses)}",
+        f"## Losses\n\n{_losses(losses, text.splits)}",
         f"## Training\n\n{_training(training)}",
-        f"## Intended use\n\n{_USE}",
-        f"## Limits\n\n{_LIMITS}",
+        f"## Intended use\n\n{' '.join(text.use.split())}",
+        f"## Limits\n\n{limits}",
         f"## How to reproduce\n\n{_code(reproduce)}",
         f"## Integrity\n\nOf `model.safetensors`:\n\n{_code(['sha256:'])}",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-_USE: Final = """\
-Play, teaching and study: to continue a prompt in the manner of the works above, and to see how \
-temperature and the other sampling settings change what comes out. It runs on one CPU core."""
-
-_LIMITS: Final = """\
-- It is no assistant: it follows no instructions and answers no questions. It continues text.
-- Nothing it writes is factual. Names, places and events are invented or mixed up.
-- The language is that of its works: archaic in vocabulary, spelling and grammar.
-- The works carry the views of their time, on women, classes, peoples and religions among \
-others; the model repeats them. It has no filter.
-- Memorisation is possible: it has read few books many times, and may give back passages of \
-them word for word, above all at low temperatures.
-- It reads characters. One that the works never use is replaced by a close one or dropped.
-- Over more than a sentence or two it loses the thread."""
+_LIMITS: Final = (
+    "It is no assistant: it follows no instructions. It continues text.",
+    "Nothing it writes is factual. Names, places and events are invented or mixed up.",
+    "Memorisation is possible: it may give back passages of what it read word for word, above "
+    "all at low temperatures.",
+)
+"""What is true of every language model here."""
 
 
-def _front_matter(language: str, title: str) -> str:
+def _front_matter(language: str, name: str, tags: Sequence[str]) -> str:
     # A JSON string is a YAML string, whatever it holds.
     lines = [
         "---",
@@ -103,38 +115,16 @@ def _front_matter(language: str, title: str) -> str:
         f"- {json.dumps(language, ensure_ascii=False)}",
         "license: apache-2.0",
         "pipeline_tag: text-generation",
-        f"model_name: {json.dumps(title, ensure_ascii=False)}",
-        "tags:",
-        "- character-level",
-        "- literature",
+        f"model_name: {json.dumps(name, ensure_ascii=False)}",
+        *(["tags:", *(f"- {json.dumps(tag, ensure_ascii=False)}" for tag in tags)] if tags else []),
         "---",
     ]
     return "\n".join(lines)
 
 
-def _introduction(
-    name: str, language: str, architecture: str, parameters: int, works: Sequence[Work]
-) -> str:
-    return (
-        f"`{name}` is a character-level language model ({architecture}, "
-        f"{parameters / 1e6:.1f} M parameters) for {_LANGUAGES.get(language, language)} literary "
-        f"prose, trained from scratch on {len(works)} work{'s' if len(works) != 1 else ''}. "
-        "It continues a text one character at a time."
-    )
-
-
-def _data(works: Sequence[Work]) -> str:
-    rows = [
-        (
-            work.title,
-            work.author,
-            work.year,
-            ", ".join(str(number) for number in work.gutenberg) or "–",
-            work.licence,
-        )
-        for work in works
-    ]
-    return _table(("Title", "Author", "Year", "Project Gutenberg", "Licence"), rows)
+def _data(sources: Sequence[Source]) -> str:
+    rows = [(s.title, s.author, s.year, s.address or "–", s.licence) for s in sources]
+    return _table(("Title", "Author", "Year", "Where", "Licence"), rows)
 
 
 def _model(architecture: str, config: Mapping[str, Any], parameters: int) -> str:
@@ -143,10 +133,10 @@ def _model(architecture: str, config: Mapping[str, Any], parameters: int) -> str
     return _table(("Setting", "Value"), rows)
 
 
-def _losses(losses: CardLosses) -> str:
+def _losses(losses: CardLosses, splits: str) -> str:
     measured = (
-        ("validation (shuffled chunks)", losses.validation),
-        ("honest (contiguous held-out blocks)", losses.honest),
+        ("validation", losses.validation),
+        ("honest", losses.honest),
         ("training", losses.train),
     )
     rows = [
@@ -155,11 +145,7 @@ def _losses(losses: CardLosses) -> str:
         if nats is not None
     ]
     table = _table(("Split", "nats/char", "bits/char"), rows)
-    note = (
-        "The chunks of the validation split come from the same chapters as the training text; "
-        "the honest split holds out whole passages, and is the fairer figure for unseen prose."
-    )
-    return f"{table}\n\n{note}"
+    return f"{table}\n\n{' '.join(splits.split())}" if splits else table
 
 
 def _training(training: CardTraining) -> str:

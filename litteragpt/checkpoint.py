@@ -1,7 +1,8 @@
 """Checkpoint folders: what was trained, ready to be used by people who do not trust it.
 
 A folder holds `model.safetensors` (16-bit weights), `config.json`, `tokenizer.json`, `README.md`
-(the card, with the sha256 of the weights) and, where a training run wrote it, `metrics.jsonl`.
+(the card, with the sha256 of the weights) and, where a training run wrote it, `metrics.jsonl`;
+a model of names also has `known.safetensors`, hashes of the names it was trained on.
 Whatever such a folder may contain, reading it gives a usable model or one `CheckpointError`
 whose sentence names the file and the fault. Everything that decides how much memory is needed is
 checked before memory is taken. There is no pickle anywhere.
@@ -17,6 +18,7 @@ import re
 import reprlib
 import shutil
 import tempfile
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +31,7 @@ from torch import Tensor, nn
 
 from litteragpt import architectures
 from litteragpt.files import parse_json_object, read_bytes, read_json_object, read_text
-from litteragpt.protocols import LanguageModel, Tokenizer
+from litteragpt.protocols import LanguageModel, Reads, Tokenizer
 from litteragpt.tables import check_keys, from_table, some
 from litteragpt.tokenizers import load_tokenizer
 
@@ -41,7 +43,9 @@ CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
 CARD_FILE: Final = "README.md"
 METRICS_FILE: Final = "metrics.jsonl"
+KNOWN_FILE: Final = "known.safetensors"
 REQUIRED_FILES: Final = (CONFIG_FILE, TOKENIZER_FILE, CARD_FILE, WEIGHTS_FILE)
+OPTIONAL_FILES: Final = (METRICS_FILE, KNOWN_FILE)
 
 MAX_CONFIG_BYTES: Final = 2**20
 MAX_CARD_BYTES: Final = 2**20
@@ -50,9 +54,11 @@ MAX_HEADER_BYTES: Final = 2**20
 """Room for the names and shapes of some ten thousand tensors."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_LANGUAGE: Final = re.compile(r"[a-z]{2}")
 _SHA256_LINE: Final = re.compile(r"^sha256:[ \t]*(\S*)[ \t]*$", re.MULTILINE)
 _CONFIG_KEYS: Final = frozenset({"format", "architecture", "model", "tokenizer", "training"})
-_TOKENIZER_KINDS: Final = frozenset({"char"})
+_OPTIONAL_KEYS: Final = frozenset({"reads", "language"})
+_TOKENIZER_KINDS: Final = frozenset({"char", "bpe"})
 _ITEM_BYTES: Final = {"BF16": 2, "F16": 2, "F32": 4}
 
 
@@ -72,6 +78,18 @@ class CheckpointInfo:
     parameters: int
     card: str
     """The text of `README.md`."""
+
+    @property
+    def reads(self) -> Reads:
+        """Whether the model was trained on running text or on lines each by itself."""
+        reads: Reads = self.config.get("reads", "text")
+        return reads
+
+    @property
+    def language(self) -> str | None:
+        """ISO 639-1 code of what the model writes, where the folder says it."""
+        language: str | None = self.config.get("language")
+        return language
 
 
 @dataclass(frozen=True)
@@ -177,26 +195,33 @@ def save_checkpoint(
     training: Mapping[str, Any],
     metrics_file: Path | None,
     card: str,
+    reads: Reads = "text",
+    language: str | None = None,
+    known_file: Path | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> CheckpointInfo:
     """Write a checkpoint folder, in place of the one that may be there.
 
-    `model_config` is the config dataclass of the architecture; `training` any JSON table. The
-    sha256 of the weights goes into the card's line `sha256:`, appended where the card lacks one.
-    All is written beside the folder, loaded from there as a check, and only then renamed: a
-    reader finds the old checkpoint or the new one, an error leaves the old one. Raises
-    CheckpointError where the model could not be loaded again (such as NaN weights), or where
-    the folder holds files that are no part of a checkpoint and would be lost.
+    `model_config` is the config dataclass of the architecture; `training` any JSON table;
+    `known_file` goes along as `known.safetensors`. The sha256 of the weights goes into the card's
+    line `sha256:`, appended where the card lacks one. All is written beside the folder, loaded
+    from there as a check, and only then renamed: a reader finds the old checkpoint or the new
+    one, an error leaves the old one. Raises CheckpointError where the model could not be loaded
+    again (such as NaN weights), or where the folder holds files that are no part of a checkpoint
+    and would be lost.
     """
     folder = Path(os.path.abspath(folder))
     _check_replaceable(folder)
-    config = {
+    config: dict[str, Any] = {
         "format": FORMAT,
         "architecture": architecture,
         "model": dataclasses.asdict(model_config),
-        "tokenizer": {"kind": "char"},
+        "tokenizer": {"kind": tokenizer.kind},
+        "reads": reads,
         "training": dict(training),
     }
+    if language is not None:
+        config["language"] = language
     try:
         config_text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     except ValueError as error:
@@ -215,8 +240,9 @@ def save_checkpoint(
         (new / CONFIG_FILE).write_text(config_text, "utf-8", newline="\n")
         card = _with_sha256(card, _sha256(new / WEIGHTS_FILE))
         (new / CARD_FILE).write_text(card, "utf-8", newline="\n")
-        if metrics_file is not None:
-            shutil.copyfile(metrics_file, new / METRICS_FILE)
+        for source, name in ((metrics_file, METRICS_FILE), (known_file, KNOWN_FILE)):
+            if source is not None:
+                shutil.copyfile(source, new / name)
         info = load_checkpoint(new).info
         if folder.exists():
             old = Path(temporary) / "old"
@@ -276,6 +302,11 @@ def _inspect(folder: Path) -> _Inspected:
         config = read_json_object(path / CONFIG_FILE, MAX_CONFIG_BYTES)
         architecture, model_config = _read_config(config, path / CONFIG_FILE)
         tokenizer = load_tokenizer(path / TOKENIZER_FILE)
+        if tokenizer.kind != config["tokenizer"]["kind"]:
+            raise CheckpointError(
+                f"{path / TOKENIZER_FILE} is of the kind {tokenizer.kind!r} where {CONFIG_FILE} "
+                f"says {config['tokenizer']['kind']!r}"
+            )
         if tokenizer.vocab_size != model_config.vocab_size:
             raise CheckpointError(
                 f"{path / TOKENIZER_FILE} has {tokenizer.vocab_size} entries where "
@@ -296,7 +327,7 @@ def _inspect(folder: Path) -> _Inspected:
 
 def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
     """The architecture's name and its validated config dataclass."""
-    check_keys(config, _CONFIG_KEYS, _CONFIG_KEYS, str(path))
+    check_keys(config, _CONFIG_KEYS, _CONFIG_KEYS | _OPTIONAL_KEYS, str(path))
     if type(config["format"]) is not int or config["format"] != FORMAT:
         given = reprlib.repr(config["format"])
         raise CheckpointError(f"{path} has format {given}; this version reads format {FORMAT}")
@@ -308,6 +339,12 @@ def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
     for table in ("model", "tokenizer", "training"):
         if not isinstance(config[table], dict):
             raise CheckpointError(f"{path}: {table} must be a table of values")
+    reads, language = config.get("reads", "text"), config.get("language")
+    if reads not in typing.get_args(Reads):
+        raise CheckpointError(f"{path}: reads must be text or lines, not {reprlib.repr(reads)}")
+    if language is not None and not (isinstance(language, str) and _LANGUAGE.fullmatch(language)):
+        given = reprlib.repr(language)
+        raise CheckpointError(f"{path}: language must be a code of two letters, not {given}")
     kind = config["tokenizer"].get("kind")
     if not isinstance(kind, str) or kind not in _TOKENIZER_KINDS:
         raise CheckpointError(f"{path} names the unknown tokenizer kind {reprlib.repr(kind)}")
@@ -392,7 +429,7 @@ def _check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise CheckpointError(f"{folder} exists and is not a folder")
-    others = sorted({path.name for path in folder.iterdir()} - {*REQUIRED_FILES, METRICS_FILE})
+    others = sorted({path.name for path in folder.iterdir()} - {*REQUIRED_FILES, *OPTIONAL_FILES})
     if others:
         raise CheckpointError(f"{folder} holds other files than a checkpoint's: {some(others)}")
 

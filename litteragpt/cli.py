@@ -10,15 +10,19 @@ import json as json_format
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 from tyro.conf import Positional, UseAppendAction
+
+if TYPE_CHECKING:
+    from litteragpt.protocols import Replacement
 
 DEFAULT_MODEL = "litteragpt-es"
 
@@ -29,28 +33,30 @@ def data(
     *,
     source: Path | None = None,
     out: Path | None = None,
+    override: UseAppendAction[tuple[str, ...]] = (),
 ) -> None:
-    """Build the corpus of a recipe: download or read its works, clean and split them.
+    """Build the corpus of a recipe: download or read its texts, clean and split them.
 
     Args:
         recipe: Name of a recipe in models/, or the path of one.
         source: Folder (or .tar.xz) with the texts, instead of downloading them.
         out: Folder of the built corpus; default data/NAME.
+        override: TABLE.FIELD=VALUE in place of the recipe's, such as corpus.seed=2.
     """
-    from litteragpt.corpora.build import build_corpus
-    from litteragpt.corpora.manifest import CorpusConfig
-    from litteragpt.recipe import load_recipe
+    from litteragpt.corpora.kinds import kind_of
+    from litteragpt.recipe import load_corpus_recipe
 
-    read = load_recipe(recipe_path(recipe))
+    read = load_corpus_recipe(recipe_path(recipe), override)
+    kind, config = kind_of(read.corpus)
     console = Console(stderr=True, highlight=False)
-    report = build_corpus(
+    report = kind.build(
         read.name,
-        CorpusConfig.from_table(read.corpus),
+        config,
         out or Path("data") / read.name,
         source=source,
         report=lambda line: console.print(line, markup=False),
     )
-    table = Table("part", "characters", "chunks", "runs of 50 shared with train")
+    table = Table("part", "characters", "pieces", "runs shared with train")
     for part, characters in report.characters.items():
         overlap = report.overlap.get(part)
         runs = f"{overlap.runs} ({overlap.share:.3%} of characters)" if overlap else "–"
@@ -118,9 +124,9 @@ def train(
             report=show,
         )
     if figures:
+        honest = "" if figures.honest_loss is None else f", honest {figures.honest_loss:.4f}"
         console.print(
-            f"best: validation {figures.val_loss:.4f}, honest {figures.honest_loss:.4f} "
-            f"nats/char at step {figures.step}"
+            f"best: validation {figures.val_loss:.4f}{honest} nats/char at step {figures.step}"
         )
 
 
@@ -164,8 +170,9 @@ def generate(
     top_p: float = 1.0,
     min_p: float = 0.0,
     seed: int | None = None,
-    max_chars: int = 400,
+    max_chars: int | None = None,
     sentences: int | None = 2,
+    words: int | None = None,
     json: bool = False,
 ) -> None:
     """Continue a prompt; the text streams to standard output, the prompt first.
@@ -178,8 +185,9 @@ def generate(
         top_p: Keep the most probable characters that together reach this probability.
         min_p: Drop characters less probable than this share of the best one.
         seed: Same seed, same text; one is drawn and told without it.
-        max_chars: Stop at this many characters.
+        max_chars: Stop at this many characters; 400 without it, or 30 a word.
         sentences: Stop after so many sentences; None goes on to max-chars.
+        words: Stop after exactly so many words, in place of sentences.
         json: Print one JSON object when all is done.
     """
     import litteragpt
@@ -195,22 +203,126 @@ def generate(
             seed=seed,
             max_chars=max_chars,
             sentences=sentences,
+            words=words,
         )
         print(json_format.dumps(completion.to_dict(), ensure_ascii=False))
         return
     sampling = litteragpt.SamplingConfig(
         temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
     )
-    stream = lm.stream(prompt, [sampling], seed=seed, max_chars=max_chars, sentences=sentences)
-    for each in stream.encoding.replacements:
-        read = f"read as {each.target!r}" if each.target else "left out"
-        print(f"unknown to the model: {each.source!r}, {read}", file=sys.stderr)
+    stream = lm.stream(
+        prompt, [sampling], seed=seed, max_chars=max_chars, sentences=sentences, words=words
+    )
+    tell_replaced(stream.encoding.replacements)
     if seed is None:
         print(f"seed {stream.seed}", file=sys.stderr)
     print(prompt, end="", flush=True)
     for step in stream:
         print("".join(token.text for token in step.tokens if token), end="", flush=True)
     print()
+
+
+def names(
+    *,
+    prefix: str = "",
+    count: int = 20,
+    model: str = "toponimos-mlp",
+    temperature: float = 0.9,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+    seed: int | None = None,
+    max_chars: int = 100,
+    json: bool = False,
+) -> None:
+    """Invent names of places, `neighbourhood - city`.
+
+    Args:
+        prefix: How the names begin, within one line; may hold the separator.
+        count: How many, up to 10000.
+        model: Name or folder of a checkpoint.
+        temperature: 0 (always the most probable character) to 5.
+        top_k: Keep the k most probable characters at each step.
+        top_p: Keep the most probable characters that together reach this probability.
+        min_p: Drop characters less probable than this share of the best one.
+        seed: Same seed, same names; one is drawn and told without it.
+        max_chars: Cut a name that goes on for longer after the prefix.
+        json: Print a JSON list.
+    """
+    from litteragpt.names.generate import load_names
+
+    found = load_names(model).sample(
+        prefix,
+        count=count,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        seed=seed,
+        max_chars=max_chars,
+    )
+    tell_replaced(found.replaced)
+    if seed is None:
+        print(f"seed {found.seed}", file=sys.stderr)
+    if json:
+        print(json_format.dumps([each.to_dict() for each in found.names], ensure_ascii=False))
+        return
+    table = Table("name", "", "city", "log-probability, nats")
+    for each in found.names:
+        city = (each.uf or "real") if each.city_is_real else "not real" if each.city else "–"
+        kind = "exists" if each.known else "invented"
+        table.add_row(Text(each.name), kind, city, f"{each.logprob:.2f}")
+    Console(highlight=False).print(table)
+
+
+def reinforce(
+    recipe: Positional[str],
+    /,
+    *,
+    device: str = "cpu",
+    override: UseAppendAction[tuple[str, ...]] = (),
+    corpus: Path | None = None,
+    runs: Path = Path("runs"),
+    checkpoints: Path = Path("checkpoints"),
+    json: bool = False,
+) -> None:
+    """Reinforce a trained model of names: real cities, exactly one separator, no copies.
+
+    Args:
+        recipe: Path of a recipe (TOML) with a table [reinforce], or its name in models/.
+        device: auto, cpu, cuda or mps.
+        override: TABLE.FIELD=VALUE in place of the recipe's, such as reinforce.steps=100.
+        corpus: Folder that `litteragpt data` built; default data/CORPUS.
+        runs: Where the trained model is kept and the curve is written.
+        checkpoints: Where the trained model is, and the reinforced one is published.
+        json: Print the figures before and after as JSON.
+    """
+    from litteragpt.recipe import load_recipe
+    from litteragpt.training.precision import pick_device
+    from litteragpt.training.reinforce import ReinforceConfig
+    from litteragpt.training.reinforced import reinforce_checkpoint
+
+    read = load_recipe(recipe_path(recipe), override)
+    console = Console(stderr=True, highlight=False)
+    reached = reinforce_checkpoint(
+        read.name,
+        ReinforceConfig.from_table(read.reinforce),
+        corpus or Path("data") / read.corpus_name,
+        runs=runs,
+        checkpoints=checkpoints,
+        device=pick_device(device),
+        report=lambda line: console.print(
+            " ".join(f"{key} {value:.4g}" for key, value in line.items()), markup=False
+        ),
+    )
+    if json:
+        print(json_format.dumps(reached.to_dict()))
+        return
+    before, after = reached.before.to_dict(), reached.after.to_dict()
+    table = Table("", "before", "after")
+    for key in before:
+        table.add_row(key, f"{before[key]:.4f}", f"{after[key]:.4f}")
+    Console(highlight=False).print(table)
 
 
 def models(*, json: bool = False) -> None:
@@ -295,6 +407,13 @@ def app(*, port: int = 8501, address: str = "localhost", browser: bool = True) -
         raise ValueError(f"streamlit ended with status {code}: is it installed, the port free?")
 
 
+def tell_replaced(replaced: Sequence[Replacement]) -> None:
+    """Say on standard error what of a prompt the model reads otherwise."""
+    for each in replaced:
+        read = f"read as {each.target!r}" if each.target else "left out"
+        print(f"unknown to the model: {each.source!r}, {read}", file=sys.stderr)
+
+
 def recipe_path(name: str) -> Path:
     """The file of a recipe given by its path or by its name in `models/`."""
     path = Path(name)
@@ -311,7 +430,7 @@ def main() -> int:
     # A prompt may hold what the terminal's encoding lacks, such as half a surrogate pair.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    commands = (data, train, evaluate, generate, models, export, app)
+    commands = (data, train, reinforce, evaluate, generate, names, models, export, app)
     try:
         tyro.extras.subcommand_cli_from_dict(
             {command.__name__: command for command in commands},

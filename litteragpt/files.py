@@ -65,11 +65,16 @@ def parse_json_object(data: bytes, source: str) -> dict[str, Any]:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text so that a reader finds either the old file or the whole new one."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes so that a reader finds either the old file or the whole new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
         temporary.chmod(0o644)  # mkstemp makes it private to the user
         temporary.replace(path)
     except BaseException:

@@ -13,13 +13,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
 State = TypeVar("State")
+
+Reads = Literal["text", "lines"]
+"""What a model was trained to read: running text, or lines each by itself (such as names), from
+a newline with a fresh state to the next newline."""
 
 
 class LanguageModel(Protocol[State]):
@@ -82,6 +86,11 @@ class Encoding:
 @runtime_checkable
 class Tokenizer(Protocol):
     """Text to ids and back. On disk it is a `tokenizer.json` of the `tokenizers` library."""
+
+    @property
+    def kind(self) -> str:
+        """What a token is, as a checkpoint's `config.json` says it: "char" or "bpe"."""
+        ...
 
     @property
     def vocab_size(self) -> int: ...

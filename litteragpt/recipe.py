@@ -4,8 +4,13 @@ name = "litteragpt-es"
 language = "es"
 architecture = "decoder"
 [model]     the architecture's config (`vocab_size` comes from the corpus)
-[corpus]    what to read and how to split it (`litteragpt.corpora.manifest`)
+[corpus]    what to read and how to split it (`litteragpt.corpora.kinds`); or `corpus = "NAME"`,
+            where several models are trained on the corpus of the recipe NAME beside this one
 [training]  `TrainingConfig`
+[card]      what the card says beyond the figures (`litteragpt.card.CardText`)
+[reinforce] how to reinforce a model of names (`litteragpt.training.reinforce.ReinforceConfig`)
+
+A recipe without `architecture` describes a corpus alone.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from typing import Any
 from litteragpt.architectures import ARCHITECTURES
 from litteragpt.bounds import check_range, check_whole
 from litteragpt.tables import check_keys, from_table
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,8 @@ class TrainingConfig:
     """`torch.compile`, where a compiler is at hand."""
     seed: int = 1605
     evaluate_every: int = 500
+    patience: int = 0
+    """Evaluations in a row without a better loss after which the run ends; 0: it never does."""
     save_every: int = 250
     sample_prompt: str = "\n"
     sample_chars: int = 300
@@ -81,23 +90,40 @@ class TrainingConfig:
         check_range("clip", self.clip, 1e-6, 1e6)
         check_range("ema_decay", self.ema_decay, 0.0, 0.99999)
         check_whole("evaluate_every", self.evaluate_every, 1, 10**9)
+        check_whole("patience", self.patience, 0, 10**9)
         check_whole("save_every", self.save_every, 1, 10**9)
         check_whole("sample_chars", self.sample_chars, 1, 20_000)
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision must be auto, bf16 or fp32, not {self.precision!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusRecipe:
+    """What a corpus is built from."""
+
+    name: str
+    """Of the recipe that describes it, and of its folder."""
+    language: str
+    """ISO 639-1 code of the texts."""
+    corpus: Mapping[str, Any]
+    """The table, for the kind of corpus that knows its fields."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A recipe as read; `model` and `corpus` keep their tables for those who know their fields."""
+    """A recipe as read; those who know the fields of a table make their configs of it."""
 
     name: str
     language: str
     """ISO 639-1 code of the texts."""
     architecture: str
     model: Mapping[str, Any]
+    corpus_name: str
+    """Of the folder that holds the built corpus."""
     corpus: Mapping[str, Any]
     training: TrainingConfig
+    card: Mapping[str, Any]
+    reinforce: Mapping[str, Any]
 
     def model_config(self, vocab_size: int) -> Any:
         """The architecture's validated config for a vocabulary of this size."""
@@ -112,6 +138,34 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises `ValueError` for a file that is no recipe, and for fields it does not know.
     """
+    table = _read(path, overrides)
+    built = _corpus_of(table, path)
+    architecture = table.get("architecture")
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise ValueError(f"{path}: architecture must be one of {known}, not {architecture!r}")
+    training = from_table(TrainingConfig, table.get("training", {}), "training")
+    training.validate()
+    return Recipe(
+        name=table["name"],
+        language=table["language"],
+        architecture=architecture,
+        model=table.get("model", {}),
+        corpus_name=built.name,
+        corpus=built.corpus,
+        training=training,
+        card=table.get("card", {}),
+        reinforce=table.get("reinforce", {}),
+    )
+
+
+def load_corpus_recipe(path: Path, overrides: Sequence[str] = ()) -> CorpusRecipe:
+    """Read of a recipe what its corpus is; overrides as in `load_recipe` (`corpus.seed=2`)."""
+    return _corpus_of(_read(path, overrides), path)
+
+
+def _read(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """The tables of a recipe, with a name and a language that can be one."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -120,22 +174,36 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
     for override in overrides:
         _apply(table, override)
-    words, tables = ("name", "language", "architecture"), ("model", "corpus", "training")
-    check_keys(table, words, words + tables, str(path))
-    name, architecture = table.get("name"), table.get("architecture")
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+    tables = ("model", "training", "card", "reinforce")
+    check_keys(
+        table,
+        ("name", "language", "corpus"),
+        ("name", "language", "architecture", "corpus", *tables),
+        str(path),
+    )
+    for key in tables:
+        if not isinstance(table.get(key, {}), dict):
+            raise ValueError(f"{path}: {key} must be a table")
+    if not isinstance(table["name"], str) or not _NAME.fullmatch(table["name"]):
         raise ValueError(f"{path}: name must be lower-case letters, digits, '.', '_', '-'")
-    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise ValueError(f"{path}: architecture must be one of {known}, not {architecture!r}")
-    language = table.get("language")
+    language = table["language"]
     if not isinstance(language, str) or not re.fullmatch("[a-z]{2}", language):
         raise ValueError(f"{path}: language must be a code of two letters such as es")
-    training = from_table(TrainingConfig, table.get("training", {}), "training")
-    training.validate()
-    return Recipe(
-        name, language, architecture, table.get("model", {}), table.get("corpus", {}), training
-    )
+    return table
+
+
+def _corpus_of(table: Mapping[str, Any], path: Path) -> CorpusRecipe:
+    """A recipe's own corpus, or that of the recipe it names."""
+    corpus = table["corpus"]
+    if isinstance(corpus, dict):
+        return CorpusRecipe(name=table["name"], language=table["language"], corpus=corpus)
+    if not isinstance(corpus, str) or not _NAME.fullmatch(corpus):
+        raise ValueError(f"{path}: corpus must be a table or the name of a recipe that has one")
+    other = path.parent / f"{corpus}.toml"
+    named = _read(other, ())
+    if not isinstance(named["corpus"], dict):
+        raise ValueError(f"{other}: corpus must be a table, since {path.name} refers to it")
+    return CorpusRecipe(name=corpus, language=named["language"], corpus=named["corpus"])
 
 
 def _apply(table: dict[str, Any], override: str) -> None:

@@ -6,25 +6,30 @@ import json
 import math
 from typing import Any
 
-from litteragpt.card import CardLosses, CardTraining, write_card
-from litteragpt.corpora.manifest import Work
+from litteragpt.card import CardLosses, CardText, CardTraining, write_card
+from litteragpt.corpora.sources import Source
 
 
 def card(**changes: Any) -> str:
-    work = Work(
+    source = Source(
         title="Don Quijote",
         author="Miguel de Cervantes",
         year="1605/1615",
-        gutenberg=(2000,),
-        url=("https://www.gutenberg.org/ebooks/2000",),
+        address="Project Gutenberg 2000",
         licence="public domain",
-        file="quijote",
+    )
+    text = CardText(
+        description="A model\nof prose.",
+        use="Play.",
+        limits=("The language is archaic.",),
+        splits="Honest is the fairer one.",
+        tags=("literature",),
     )
     arguments: dict[str, Any] = {
         "name": "litteragpt-es",
-        "title": "LitteraGPT: español",
         "language": "es",
-        "works": [work],
+        "text": text,
+        "sources": [source],
         "architecture": "decoder",
         "model_config": {"vocab_size": 103, "layers": 6},
         "parameters": 4_812_345,
@@ -40,7 +45,7 @@ def card(**changes: Any) -> str:
 def test_sections_in_order() -> None:
     headings = [line for line in card().splitlines() if line.startswith("#")]
     assert headings == [
-        "# LitteraGPT: español",
+        "# litteragpt-es",
         "## Data",
         "## Licence",
         "## Model",
@@ -62,25 +67,24 @@ def test_front_matter() -> None:
     assert front[front.index("language:") + 1] == '- "es"'
 
 
-def test_front_matter_stays_whole_whatever_the_title() -> None:
-    title = 'a: "b"\n---\nlicense: other'
-    lines = card(title=title).splitlines()
+def test_front_matter_stays_whole_whatever_the_tags() -> None:
+    tag = 'a: "b"\n---\nlicense: other'
+    lines = card(text=CardText(tags=(tag,))).splitlines()
     front = lines[1 : lines.index("---", 1)]
-    name = next(line for line in front if line.startswith("model_name: "))
-    assert json.loads(name.removeprefix("model_name: ")) == title
+    assert json.loads(front[front.index("tags:") + 1].removeprefix("- ")) == tag
     assert [line for line in front if line.startswith("license")] == ["license: apache-2.0"]
 
 
 def test_facts_are_there() -> None:
     text = card()
     for fact in (
-        "| Don Quijote | Miguel de Cervantes | 1605/1615 | 2000 | public domain |",
-        "Spanish literary prose, trained from scratch on 1 work.",
-        "4.8 M parameters",
+        "| Don Quijote | Miguel de Cervantes | 1605/1615 | Project Gutenberg 2000 | ",
+        "A model of prose.",
+        "Honest is the fairer one.",
         "| parameters | 4,812,345 |",
         "| layers | 6 |",
-        f"| validation (shuffled chunks) | 1.1000 | {1.1 / math.log(2):.4f} |",
-        "| honest (contiguous held-out blocks) | 1.2500 | 1.8034 |",
+        f"| validation | 1.1000 | {1.1 / math.log(2):.4f} |",
+        "| honest | 1.2500 | 1.8034 |",
         "| training | 1.0500 |",
         "| characters seen | 98,304,000 |",
         "| date | 2026-11-22 |",
@@ -100,16 +104,10 @@ def test_losses_that_were_not_measured_are_left_out() -> None:
 
 
 def test_cells_cannot_break_the_table() -> None:
-    work = Work(
-        title="A | B\n<script>",
-        author="*x*",
-        year="1900",
-        gutenberg=(),
-        url=("https://example.org/a.txt",),
-        licence="public domain",
-        file="a",
+    source = Source(
+        title="A | B\n<script>", author="*x*", year="1900", address="", licence="public domain"
     )
-    assert r"| A \| B \<script\> | \*x\* | 1900 | – | public domain |" in card(works=[work])
+    assert r"| A \| B \<script\> | \*x\* | 1900 | – | public domain |" in card(sources=[source])
 
 
 def test_one_empty_line_for_the_sha256() -> None:

@@ -43,7 +43,7 @@ def decoder() -> Decoder:
     return model
 
 
-def save(folder: Path, **changes: Any) -> None:
+def save(folder: Path, **changes: Any) -> checkpoint.CheckpointInfo:
     arguments: dict[str, Any] = {
         "architecture": "decoder",
         "model": decoder(),
@@ -53,7 +53,7 @@ def save(folder: Path, **changes: Any) -> None:
         "metrics_file": None,
         "card": "# A card\n\nsha256:\n",
     }
-    save_checkpoint(folder, **arguments | changes)
+    return save_checkpoint(folder, **arguments | changes)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_files_and_card(saved: Path) -> None:
     assert load_checkpoint(saved).info.card == f"# A card\n\nsha256: {digest}\n"
     assert load_file(saved / "model.safetensors")["embedding.weight"].dtype == torch.float16
     config = json.loads((saved / "config.json").read_text("utf-8"))
-    assert list(config) == ["format", "architecture", "model", "tokenizer", "training"]
+    assert list(config) == ["format", "architecture", "model", "tokenizer", "reads", "training"]
     assert DecoderConfig(**config["model"]) == CONFIG
 
 
@@ -131,6 +131,17 @@ def test_loaded_weights_do_not_live_in_the_file(tmp_path: Path) -> None:
     with torch.no_grad():
         model.head.weight.zero_()
     assert load_checkpoint(tmp_path / "x").info.name == "x"  # the sha256 still holds
+
+
+def test_what_a_model_reads_and_the_names_it_knows_go_along(tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    known.write_bytes(b"hashes")
+    info = save(tmp_path / "x", reads="lines", language="pt", known_file=known)
+    assert (info.reads, info.language) == ("lines", "pt")
+    assert (tmp_path / "x/known.safetensors").read_bytes() == b"hashes"
+    plain = save(tmp_path / "x")  # replaced, the extra file with it
+    assert (plain.reads, plain.language) == ("text", None)
+    assert not (tmp_path / "x/known.safetensors").exists()
 
 
 def test_save_replaces_a_checkpoint(tmp_path: Path) -> None:
@@ -320,7 +331,12 @@ CONFIGS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "architecture long": (lambda c: c.update(architecture="x" * 10**5), "unknown architecture"),
     "model list": (lambda c: c.update(model=[1]), "model must be a table"),
     "training null": (lambda c: c.update(training=None), "training must be a table"),
-    "tokenizer kind": (lambda c: c.update(tokenizer={"kind": "bpe"}), "kind 'bpe'"),
+    "tokenizer kind": (lambda c: c.update(tokenizer={"kind": "wp"}), "kind 'wp'"),
+    "other tokenizer kind": (lambda c: c.update(tokenizer={"kind": "bpe"}), "says 'bpe'"),
+    "reads": (lambda c: c.update(reads="pickles"), "reads must be text or lines"),
+    "reads list": (lambda c: c.update(reads=["text"]), "reads must be text or lines"),
+    "language": (lambda c: c.update(language="<b>"), "language must be a code"),
+    "language number": (lambda c: c.update(language=1), "language must be a code"),
     "tokenizer kind list": (lambda c: c.update(tokenizer={"kind": []}), "tokenizer kind"),
     "no tokenizer kind": (lambda c: c.update(tokenizer={}), "tokenizer kind None"),
     "missing field": (lambda c: c["model"].pop("width"), "model lacks 'width'"),

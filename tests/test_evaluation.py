@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
-from litteragpt.evaluation import evaluate_file, evaluate_text, total_nats
+from litteragpt.evaluation import (
+    evaluate_file,
+    evaluate_text,
+    total_nats,
+    total_nats_of_lines,
+)
 from litteragpt.generation.text import TextModel
 from litteragpt.tokenizers import CharTokenizer
 
@@ -113,3 +118,31 @@ def test_files_that_are_no_text_are_named(lm: TextModel, tmp_path: Path) -> None
 def test_a_byte_order_mark_is_no_character(lm: TextModel, tmp_path: Path) -> None:
     (tmp_path / "bom").write_bytes(b"\xef\xbb\xbfhola")
     assert evaluate_file(lm, tmp_path / "bom") == evaluate_text(lm, "hola")
+
+
+def test_lines_are_read_one_by_one(lm: TextModel) -> None:
+    """The batches of like lengths agree with one line at a time."""
+    generator = np.random.default_rng(3)
+    newline = TOKENIZER.encode("\n").ids[0]
+    lengths = generator.integers(0, 10, 40)
+    lines = [[*generator.integers(2, TOKENIZER.vocab_size, n).tolist(), newline] for n in lengths]
+    expected = 0.0
+    for line in lines:
+        logits = lm.model(torch.tensor([[newline, *line[:-1]]]))[0][0].log_softmax(-1)
+        expected -= logits[torch.arange(len(line)), torch.tensor(line)].sum().item()
+    ids = np.array([id for line in lines for id in line])
+    for batch_tokens in (1, 13, 10_000):
+        total = total_nats_of_lines(lm.model, ids, newline, batch_tokens=batch_tokens)
+        assert total == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_model_of_lines_counts_their_ends_and_no_blank_lines(lm: TextModel) -> None:
+    names = TextModel(lm.model, TOKENIZER, name="names", reads="lines")
+    result = evaluate_text(names, "a b\n\n  \ncd")
+    assert result.characters == len("a b\ncd\n")
+    assert result == evaluate_text(names, "a b\ncd\n")
+    alone = [evaluate_text(names, line) for line in ("a b", "cd")]
+    nats = sum(each.nats_per_char * each.characters for each in alone)
+    assert result.nats_per_char * result.characters == pytest.approx(nats, rel=1e-5)
+    with pytest.raises(ValueError, match="empty"):
+        evaluate_text(names, " \n\n")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from litteragpt.corpora.manifest import CorpusConfig
-from litteragpt.recipe import load_recipe
+from litteragpt.card import CardText
+from litteragpt.corpora.kinds import kind_of
+from litteragpt.recipe import load_corpus_recipe, load_recipe
 from litteragpt.training.schedule import lr_factor
 
 RECIPES = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
@@ -16,10 +17,35 @@ ES = next(path for path in RECIPES if path.stem == "litteragpt-es")
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_can_be_read(path: Path) -> None:
+    kind_of(load_corpus_recipe(path).corpus)
+    if "\narchitecture = " not in path.read_text(encoding="utf-8"):
+        return  # a corpus alone
     recipe = load_recipe(path)
     assert recipe.name == path.stem
-    recipe.model_config(vocab_size=100)
-    CorpusConfig.from_table(recipe.corpus)
+    recipe.model_config(vocab_size=8192)
+    assert CardText.from_table(recipe.card).limits
+
+
+def test_several_recipes_may_share_one_corpus(tmp_path: Path) -> None:
+    head = 'name = "{}"\nlanguage = "pt"\n'
+    shared = tmp_path / "places.toml"
+    shared.write_text(head.format("places") + '[corpus]\nkind = "books"\nseed = 3\n', "utf-8")
+    model = tmp_path / "places-mlp.toml"
+    model.write_text(
+        head.format("places-mlp")
+        + 'architecture = "decoder"\ncorpus = "places"\n'
+        + "[training]\nsteps = 1\nbatch = 1\nwindow = 8\nlong_window = 8\nwarmup_steps = 0\n",
+        "utf-8",
+    )
+    recipe = load_recipe(model)
+    assert (recipe.name, recipe.corpus_name) == ("places-mlp", "places")
+    assert recipe.corpus == {"kind": "books", "seed": 3}
+    assert load_corpus_recipe(shared, ["corpus.seed=4"]).corpus["seed"] == 4
+    with pytest.raises(ValueError, match="architecture"):
+        load_recipe(shared)
+    shared.write_text(head.format("places") + 'corpus = "places-mlp"\n', "utf-8")
+    with pytest.raises(ValueError, match="corpus must be a table"):
+        load_recipe(model)
 
 
 def test_the_spanish_decoder_keeps_its_promises() -> None:
@@ -40,10 +66,14 @@ def test_overrides_replace_and_keep_the_rest() -> None:
     ("text", "message"),
     [
         ("name = ", "not valid TOML"),
-        ('name = "../x"', "name"),
-        ('name = "x"\nlanguage = "es"\narchitecture = "rnn"', "architecture"),
-        ('name = "x"\narchitecture = "decoder"', "language"),
-        ('name = "x"\nlanguage = "es"\narchitecture = "decoder"\nnombre = 1', "nombre"),
+        ('name = "../x"\nlanguage = "es"\n[corpus]', "name must be"),
+        ('name = "x"\nlanguage = "es"\narchitecture = "rnn"\n[corpus]', "architecture must"),
+        ('name = "x"\narchitecture = "decoder"\n[corpus]', "lacks 'language'"),
+        ('name = "x"\nlanguage = "spanish"\n[corpus]', "language must be"),
+        ('name = "x"\nlanguage = "es"\narchitecture = "decoder"', "lacks 'corpus'"),
+        ('name = "x"\nlanguage = "es"\nnombre = 1\n[corpus]', "nombre"),
+        ('name = "x"\nlanguage = "es"\ncorpus = "../y"', "corpus must be"),
+        ('name = "x"\nlanguage = "es"\nmodel = 1\n[corpus]', "model must be a table"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:

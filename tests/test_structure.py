@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "litteragpt"
 
 FLOORS = [
-    {"bounds", "protocols", "files", "tables", "substitutes", "sentences"},
+    {"bounds", "protocols", "files", "tables", "substitutes", "sentences", "words"},
     {"architectures", "tokenizers"},
     {"checkpoint", "recipe"},
-    {"evaluation", "export", "generation", "corpora", "card"},
+    {"evaluation", "export", "generation", "corpora", "card", "names", "answers"},
     {"training"},
     {"cli"},
 ]

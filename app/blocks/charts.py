@@ -12,7 +12,7 @@ from app.blocks.palette import Ink
 from app.i18n import Words
 
 SMOOTHING = 15
-"""Characters of the moving average; single ones jump between nearly 0 and 3."""
+"""Pieces of the moving average; single ones jump between nearly 0 and 3."""
 
 _CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
@@ -32,8 +32,10 @@ def entropy_figure(
     entropies: Sequence[Sequence[float]],
     temperatures: Sequence[float],
     inks: Sequence[Ink],
+    *,
+    place: str,
 ) -> go.Figure:
-    """A line for each temperature: how open the next character was, in nats."""
+    """A line for each temperature: how open the next piece was, in nats, at each `place`."""
     figure = go.Figure()
     for values, temperature, ink in zip(entropies, temperatures, inks, strict=False):
         figure.add_scatter(
@@ -43,7 +45,7 @@ def entropy_figure(
             name=f"T = {t.short(temperature)}",
             line={"color": ink.colour, "dash": ink.dash, "width": 2.5},
         )
-    _dress(t, figure, t("charts.character"), t("charts.entropy"))
+    _dress(t, figure, place, t("charts.entropy"))
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -77,6 +79,14 @@ def training_figure(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[
         # The first steps fall from ln V within a moment: the rest is what there is to see.
         figure.update_yaxes(range=[0.95 * lowest, 1.6 * lowest])
     return figure
+
+
+def training(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[Ink], *, key: str) -> None:
+    """The curves with their heading, where a run left any."""
+    names = ("train_loss", "val_loss")
+    if any(is_number(line.get(name)) for line in metrics for name in names):
+        st.subheader(t("models.curves"), anchor=False)
+        show(training_figure(t, metrics, inks), key=key, alt=t("models.curves_alt"))
 
 
 def is_number(value: object) -> bool:

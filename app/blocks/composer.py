@@ -6,38 +6,31 @@ import secrets
 
 import streamlit as st
 
+from app.blocks.examples import examples_for
 from app.blocks.jobs import Job
-from app.blocks.session_jobs import Intent, intend
+from app.blocks.session_jobs import Intent, desk, intend
 from app.blocks.settings import get, put, state_key
 from app.i18n import Words
+from litteragpt.checkpoint import CheckpointInfo
 from litteragpt.generation.text import MAX_PROMPT_CHARS
-
-EXAMPLES = (
-    "En un lugar de la Mancha",
-    "Pues sepa vuestra merced",
-    "La heroica ciudad dormía",
-    "Se puso el sol.",
-    "Serían las diez de la mañana",
-)
-"""How the five works begin: data, and so in no catalogue."""
 
 RANDOM_SEEDS = 1_000_000
 """Seeds that are drawn stay short enough to be read aloud."""
 
 
-def prompt_area(t: Words, page: str, *, height: int = 96) -> None:
-    """The prompt, and examples that fill it in and start at once."""
+def prompt_area(t: Words, page: str, info: CheckpointInfo, *, height: int = 96) -> None:
+    """The prompt, and examples for the chosen model that fill it in and start at once."""
     st.session_state.setdefault(state_key(page, "prompt"), "")
     st.text_area(
         t("composer.prompt"),
         key=state_key(page, "prompt"),
         height=height,
         max_chars=MAX_PROMPT_CHARS,
-        placeholder=t("composer.placeholder"),
+        placeholder=t(f"composer.placeholder.{info.reads}"),
         persist_state="session",
     )
     with st.container(horizontal=True, wrap=False, gap="xsmall", key=f"{page}-examples"):
-        for index, example in enumerate(EXAMPLES):
+        for index, example in enumerate(examples_for(info)):
             st.button(
                 example,
                 key=f"{page}.example{index}",
@@ -47,7 +40,10 @@ def prompt_area(t: Words, page: str, *, height: int = 96) -> None:
 
 
 def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: bool = False) -> None:
-    """Start; or, while a job runs, stop it."""
+    """Start; or, while a job runs, stop it.
+
+    Drawn before the prompt, wherever it stands: who can type can then press Ctrl+Enter.
+    """
     if job is not None and not job.done:
         st.button(
             t("composer.stop"),
@@ -57,15 +53,18 @@ def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: boo
             shortcut="Escape",
         )
         return
-    st.button(
-        label,
-        key=f"{page}.go",
-        type="primary",
-        on_click=intend,
-        args=(page, "generate"),
-        shortcut="Ctrl+Enter",
-        disabled=disabled,
-    )
+    # A form of this button alone, for the key's sake: the client (1.67) fetches the code of a plain
+    # button when it first draws one, and hears no shortcut until then; a form's is there at once.
+    with st.form(f"{page}.form", border=False, width="content"):
+        st.form_submit_button(
+            label,
+            key=f"{page}.go",
+            type="primary",
+            on_click=desk().intend,
+            args=(page, "generate"),
+            shortcut="Ctrl+Enter",
+            disabled=disabled,
+        )
 
 
 def seed_for(page: str, intent: Intent) -> int:

@@ -25,7 +25,7 @@ def completion(job: Job, row: int = 0) -> dict[str, Any]:
             {"from": each.source, "to": each.target, "index": each.index} for each in job.replaced
         ],
         "seconds_to_first": job.seconds_to_first,
-        "tokens_per_second": job.chars_per_second,
+        "tokens_per_second": job.tokens_per_second,
         "temperature": sampling.temperature,
         "top_k": sampling.top_k,
         "top_p": sampling.top_p,

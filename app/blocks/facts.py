@@ -27,10 +27,11 @@ def status_html(t: Words, job: Job) -> str:
     longest = max(len(job.text(row)) for row in range(len(job.tokens)))
     if longest:
         entries.append(t("facts.characters", count=t.count(longest)))
-    if job.done and job.chars_per_second:
-        entries.append(t("facts.speed", speed=t.number(job.chars_per_second)))
+    unit = "letters" if job.by_letters else "pieces"
+    if job.done and job.tokens_per_second:
+        entries.append(t(f"facts.speed.{unit}", speed=t.number(job.tokens_per_second)))
     if job.done and job.seconds_to_first is not None:
-        entries.append(t("facts.first", ms=t.number(1000 * job.seconds_to_first)))
+        entries.append(t(f"facts.first.{unit}", ms=t.number(1000 * job.seconds_to_first)))
     entries.append(t("facts.seed", seed=str(job.request.seed)))
     items = "".join(f"<span>{escape(entry)}</span>" for entry in entries)
     return f'<div class="lg-facts" role="status">{items}</div>'

@@ -28,7 +28,7 @@ SESSION_GRACE_S = 10.0
 """A session that was lost for so long is gone; a shorter gap is a network's hiccup."""
 
 Status = Literal["waiting", "running", "done"]
-Finish = Literal["sentences", "length", "stopped", "time", "busy", "error"]
+Finish = Literal["sentences", "words", "line", "length", "stopped", "time", "busy", "error"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Request:
     seed: int
     max_chars: int = 400
     sentences: int | None = 2
+    words: int | None = None
+    """Exactly so many; then neither `sentences` nor `max_chars` ends the text."""
     parts: tuple[int, ...] = ()
     """Lengths of the parts that were there before the text was last continued (one row only).
     The part at place i has the seed `seed + i`."""
@@ -72,6 +74,8 @@ class Job:
         self.tokens[0].extend(before)
         self.finish: list[Finish] = []
         """Why each row ended; empty until the job is done."""
+        self.by_letters = model.tokenizer.kind == "char"
+        """Whether a token is a character."""
         self.error: str | None = None
         """What the core said, where it refused."""
         self.seconds_to_first: float | None = None
@@ -121,8 +125,8 @@ class Job:
         return self.done or len(self.tokens[row]) < longest
 
     @property
-    def chars_per_second(self) -> float | None:
-        """Characters of one row after the first, by the time they took."""
+    def tokens_per_second(self) -> float | None:
+        """Tokens of one row after the first, by the time they took."""
         elapsed = self._last - self._first
         return (self._fresh - 1) / elapsed if self._fresh > 1 and elapsed > 0 else None
 
@@ -160,23 +164,27 @@ class Job:
         reasons: list[Finish] = []
         if self._given == 0:
             for index, length in enumerate(request.parts):
-                reasons = self._part(index, max_chars=length, sentences=None)
+                reasons = self._part(index, max_chars=length, sentences=None, words=None)
                 if "length" not in reasons:
                     return reasons
         return self._part(
             len(request.parts),
-            max_chars=request.cut or request.max_chars,
+            max_chars=request.cut or (request.max_chars if request.words is None else None),
             sentences=request.sentences,
+            words=request.words,
         )
 
-    def _part(self, index: int, *, max_chars: int, sentences: int | None) -> list[Finish]:
+    def _part(
+        self, index: int, *, max_chars: int | None, sentences: int | None, words: int | None
+    ) -> list[Finish]:
         request = self.request
         with self._model.stream(
             request.prompt + (self.text() if index else ""),
             request.rows,
             seed=request.seed + index,
             max_chars=max_chars,
-            sentences=sentences,
+            sentences=sentences if words is None else None,
+            words=words,
             alternatives=self._alternatives,
             cancel=self._cancelled,
         ) as stream:
@@ -191,7 +199,7 @@ class Job:
                     if token is not None:
                         row.append(token)
             return [
-                reason if reason == "sentences" or reason == "length" else self._cancel_reason()
+                self._cancel_reason() if reason is None or reason == "cancelled" else reason
                 for reason in stream.finish_reasons
             ]
 

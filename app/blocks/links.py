@@ -47,21 +47,23 @@ def parameters_of(request: Request) -> dict[str, str]:
     first = request.rows[0]
     values: dict[str, str] = {"prompt": request.prompt, "model": request.model}
     if len(request.rows) == 1:
-        values["temperature"] = _say(first.temperature)
+        values["temperature"] = say(first.temperature)
     else:
-        values["temperatures"] = ",".join(_say(row.temperature) for row in request.rows)
+        values["temperatures"] = ",".join(say(row.temperature) for row in request.rows)
     values |= {
-        "top_k": _say(first.top_k),
-        "top_p": _say(first.top_p),
-        "min_p": _say(first.min_p),
-        "max_chars": _say(request.max_chars),
-        "sentences": _say(request.sentences),
-        "seed": _say(request.seed),
+        "top_k": say(first.top_k),
+        "top_p": say(first.top_p),
+        "min_p": say(first.min_p),
+        "max_chars": say(request.max_chars),
+        "sentences": say(request.sentences),
+        "seed": say(request.seed),
     }
+    if request.words is not None:
+        values["words"] = say(request.words)
     if request.parts:
         values["parts"] = ",".join(map(str, request.parts))
     if request.cut is not None:
-        values["cut"] = _say(request.cut)
+        values["cut"] = say(request.cut)
     return values
 
 
@@ -71,31 +73,39 @@ def address(base: str, parameters: Mapping[str, str]) -> str | None:
     return link if len(link) <= MAX_LINK_CHARS else None
 
 
+class Reading:
+    """Parameters being read one by one; those that cannot be used are noted."""
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._query = query
+
+    def __call__(self, name: str, default: Any, reader: Callable[[str], Any]) -> Any:
+        """The parameter's value; the default where it is missing or its reader refuses it."""
+        if name not in self._query:
+            return default
+        try:
+            return reader(self._query[name])
+        except ValueError:
+            self.problems.append(name)
+            return default
+
+
 def parse(query: Mapping[str, str], *, models: Collection[str]) -> Link | None:
     """Read query parameters that anyone may have written; None where they ask for no text."""
     if "prompt" not in query:
         return None
-    problems: list[str] = []
-
-    def read(name: str, default: Any, reader: Callable[[str], Any]) -> Any:
-        if name not in query:
-            return default
-        try:
-            return reader(query[name])
-        except ValueError:
-            problems.append(name)
-            return default
-
-    settings = {name: read(name, field.default, _reader(field)) for name, field in FIELDS.items()}
-    settings["seed"] = read("seed", None, _seed)
+    read = Reading(query)
+    settings = {name: read(name, field.default, reader(field)) for name, field in FIELDS.items()}
+    settings["seed"] = read("seed", None, lambda text: whole(text, 0, MAX_SEED))
     return Link(
         prompt=read("prompt", "", _prompt),
         settings=settings,
         temperatures=read("temperatures", (), _temperatures),
-        model=read("model", None, lambda text: _one_of(text, models)),
+        model=read("model", None, lambda text: one_of(text, models)),
         parts=read("parts", (), _parts),
         cut=read("cut", None, _length),
-        problems=tuple(problems),
+        problems=tuple(read.problems),
     )
 
 
@@ -114,20 +124,23 @@ def rows_of(
     )
 
 
-def _say(value: Value) -> str:
+def say(value: Value) -> str:
+    """A setting as an address has it."""
     if value is None:
         return _OFF
     # Fixed point, exactly: never an exponent, which the reader refuses.
     return str(value) if isinstance(value, int) else format(Decimal(repr(value)), "f")
 
 
-def _reader(field: Field) -> Callable[[str], Value]:
+def reader(field: Field) -> Callable[[str], Value]:
+    """Reads a setting, `ValueError` where it is not allowed."""
+
     def read(text: str) -> Value:
         value: Value
         if field.off and text == _OFF:
             value = None
         elif field.whole:
-            value = _whole(text)
+            value = whole(text)
         else:
             value = _number(text)
         if not field.accepts(value):
@@ -146,17 +159,11 @@ def _number(text: str) -> float:
     return value
 
 
-def _whole(text: str) -> int:
-    if not (text.isascii() and _WHOLE.fullmatch(text)):
+def whole(text: str, low: int = 0, high: int = 10**16) -> int:
+    """A whole number in plain digits; `ValueError` for all else and out of its range."""
+    if not (text.isascii() and _WHOLE.fullmatch(text) and low <= int(text) <= high):
         raise ValueError(text)
     return int(text)
-
-
-def _seed(text: str) -> int:
-    value = _whole(text)
-    if value > MAX_SEED:
-        raise ValueError(text)
-    return value
 
 
 def _prompt(text: str) -> str:
@@ -165,17 +172,15 @@ def _prompt(text: str) -> str:
     return text
 
 
-def _one_of(text: str, allowed: Collection[str]) -> str:
+def one_of(text: str, allowed: Collection[str]) -> str:
+    """A name that is among those allowed, else `ValueError`."""
     if text not in allowed:
         raise ValueError(text)
     return text
 
 
 def _length(text: str) -> int:
-    value = _whole(text)
-    if not 1 <= value <= FIELDS["max_chars"].high:
-        raise ValueError(text)
-    return value
+    return whole(text, 1, int(FIELDS["max_chars"].high))
 
 
 def _parts(text: str) -> tuple[int, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 import litteragpt
-from app.i18n import Words
-from litteragpt.checkpoint import CheckpointInfo, CheckpointList
+from app.i18n import LANGUAGES, Words
+from litteragpt.checkpoint import KNOWN_FILE, CheckpointInfo, CheckpointList, read_metrics
 from litteragpt.generation.text import TextModel
 
 PREFERRED = "litteragpt-es"
@@ -63,6 +65,43 @@ def choose(t: Words, listed: CheckpointList, *, key: str) -> CheckpointInfo:
     """A choice of checkpoint, where there is more than one."""
     st.session_state[key] = chosen(listed, key=key).name
     if len(listed.found) > 1:
-        names = [info.name for info in listed.found]
-        st.selectbox(t("models.choose"), names, key=key, persist_state="session")
+        labels = {info.name: label(t, info) for info in listed.found}
+        st.selectbox(
+            t("models.choose"),
+            list(labels),
+            format_func=lambda name: labels[name],
+            key=key,
+            persist_state="session",
+        )
     return chosen(listed, key=key)
+
+
+def label(t: Words, info: CheckpointInfo) -> str:
+    """A checkpoint's name, its language where it says one, and what it writes."""
+    language = LANGUAGES.get(info.language or "", info.language)
+    return " · ".join(filter(None, (info.name, language, t(f"models.writes.{_kind(info)}"))))
+
+
+def by_letters(info: CheckpointInfo) -> bool:
+    """Whether the model's pieces are single characters."""
+    return bool(info.config["tokenizer"]["kind"] == "char")
+
+
+def makes_names(info: CheckpointInfo) -> bool:
+    """Whether the model writes names, and can tell which are known."""
+    return info.reads == "lines" and (info.path / KNOWN_FILE).is_file()
+
+
+def _kind(info: CheckpointInfo) -> str:
+    if info.reads == "lines":
+        return "names" if makes_names(info) else "lines"
+    return "letters" if by_letters(info) else "pieces"
+
+
+def metrics(t: Words, info: CheckpointInfo) -> list[dict[str, Any]]:
+    """The checkpoint's metrics; where they are malformed, says so and gives none."""
+    try:
+        return read_metrics(info.path)
+    except ValueError as error:
+        show_broken(t, info.name, str(error))
+        return []

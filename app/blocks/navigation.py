@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.blocks import language
 
-STYLE = Path(__file__).with_name("style.css")
+STYLES = tuple(Path(__file__).with_name(name) for name in ("style.css", "names.css", "pieces.css"))
 ICON = Path(__file__).with_name("icon.svg")
 WIDE_PAGES = frozenset({"comparar"})
 
@@ -20,6 +20,7 @@ def main() -> None:
     pages = [
         st.Page("pages/generar.py", title=t("nav.generate"), url_path="generar", default=True),
         st.Page("pages/comparar.py", title=t("nav.compare"), url_path="comparar"),
+        st.Page("pages/toponimos.py", title=t("nav.names"), url_path="toponimos"),
         st.Page("pages/modelos.py", title=t("nav.models"), url_path="modelos"),
     ]
     page = st.navigation(pages, position="hidden")
@@ -28,8 +29,9 @@ def main() -> None:
         page_icon=str(ICON),
         layout="wide" if page.url_path in WIDE_PAGES else "centered",
     )
-    st.html(STYLE)
-    # Streamlit's own navigation hides behind a menu on a phone; three words need not.
+    for style in STYLES:
+        st.html(style)
+    # Streamlit's own navigation hides behind a menu on a phone; four words need not.
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):

@@ -85,6 +85,7 @@ def explorer_data(t: Words, prompt: str, tokens: Sequence[Token]) -> dict[str, A
                 ],
             }
             for token in tokens
+            if token.text  # one that is only a part of a character adds nothing to point at
         ],
     }
 

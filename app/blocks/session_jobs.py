@@ -36,6 +36,14 @@ class Desk:
     began: float = field(default_factory=time.monotonic)
     """When the session first asked for anything."""
 
+    def intend(self, page: str, intent: Intent) -> None:
+        """Say what the next run of the page shall begin with.
+
+        As a button's callback this, and not the function below: a message of the browser that
+        comes right behind the button's cannot cut it short, for it touches nothing of Streamlit.
+        """
+        self.intents[page] = intent
+
     def settle(self, page: str) -> None:
         """What was asked for on a page has been answered, or refused."""
         self.opened.add(page)
@@ -50,7 +58,7 @@ def desk() -> Desk:
 
 def intend(page: str, intent: Intent) -> None:
     """Say what the next run of the page shall begin with."""
-    desk().intents[page] = intent
+    desk().intend(page, intent)
 
 
 def current(page: str) -> Job | None:

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.i18n import Words
+from litteragpt.checkpoint import CheckpointInfo
 
 Value = float | int | None
 MAX_SEED = 2**53 - 1
@@ -53,6 +54,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             Field("min_p", 0.0, 1.0, (*_grid(0, 10, 1), *_grid(15, 50, 5)), 0.0),
             Field("max_chars", 1, 4000, (50, 100, 200, 300, 400, 600, 800, 1200, 2000), 400, True),
             Field("sentences", 1, 50, (*range(1, 11), 15, 20, None), 2, True, True),
+            Field("words", 1, 100, (1, 5, 10, 20, 40, 60, 80, 100, None), None, True, True),
         )
     }
 )
@@ -117,7 +119,18 @@ def presets(t: Words, page: str) -> None:
     )
 
 
-def slider(t: Words, page: str, name: str) -> None:
+def ends(t: Words, page: str, info: CheckpointInfo) -> None:
+    """What ends a text of this model: its length; of running text, sentences or words, too."""
+    words = info.reads == "text" and get(page, "words") is not None
+    slider(t, page, "max_chars", disabled=words)
+    if info.reads == "lines":
+        st.caption(t("settings.line"))
+        return
+    slider(t, page, "sentences", disabled=words)
+    slider(t, page, "words")
+
+
+def slider(t: Words, page: str, name: str, *, disabled: bool = False) -> None:
     """One setting's slider, with its present value among the steps."""
     field = FIELDS[name]
     key = state_key(page, name)
@@ -135,6 +148,7 @@ def slider(t: Words, page: str, name: str) -> None:
         format_func=say,
         key=key,
         help=t(f"settings.{name}_help"),
+        disabled=disabled,
         persist_state="session",
     )
 

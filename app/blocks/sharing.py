@@ -39,9 +39,13 @@ def warn(t: Words, page: str) -> None:
 
 def reflect(t: Words, job: Job) -> None:
     """Put a job into the address bar, so that a reload gives its text again."""
-    parameters = links.parameters_of(job.exact_request())
+    put_in_address(t, links.parameters_of(job.exact_request()))
+
+
+def put_in_address(t: Words, parameters: dict[str, str]) -> None:
+    """Put parameters into the address bar; none but the language's where they are too long."""
     if t.language != DEFAULT_LANGUAGE:
-        parameters["lang"] = t.language
+        parameters = {**parameters, "lang": t.language}
     if links.address("", parameters) is None:
         parameters = {"lang": t.language} if t.language != DEFAULT_LANGUAGE else {}
     if st.query_params.to_dict() != parameters:
@@ -49,10 +53,14 @@ def reflect(t: Words, job: Job) -> None:
 
 
 def show(t: Words, job: Job) -> None:
-    """The link in a box with a button that copies it."""
-    parameters = links.parameters_of(job.exact_request())
+    """A job's link in a box with a button that copies it."""
+    show_link(t, links.parameters_of(job.exact_request()))
+
+
+def show_link(t: Words, parameters: dict[str, str]) -> None:
+    """The link of these parameters in such a box."""
     if t.language != DEFAULT_LANGUAGE:
-        parameters["lang"] = t.language
+        parameters = {**parameters, "lang": t.language}
     base = (st.context.url or "").partition("?")[0].partition("#")[0]
     link = links.address(base, parameters)
     if link is None:

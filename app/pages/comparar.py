@@ -15,7 +15,7 @@ from app.blocks.palette import inks
 from app.blocks.panes import Pane, render_panes
 from app.blocks.session_jobs import Intent, begin, current, desk
 from app.i18n import Words
-from litteragpt.checkpoint import CheckpointList
+from litteragpt.checkpoint import CheckpointInfo, CheckpointList
 
 PAGE = "comparar"
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0)
@@ -47,14 +47,17 @@ def page() -> None:
     sharing.warn(t, PAGE)
     job = current(PAGE)
 
-    prompt_area(t, PAGE, height=80)
-    temperature_pills(t)
+    above = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
         go_button(t, PAGE, job, label=t("compare.button"), disabled=not _enough(_temperatures()))
+    with above:
+        info = models.choose(t, listed, key=_key("model"))
+        prompt_area(t, PAGE, info, height=80)
+        temperature_pills(t)
     if not _enough(_temperatures()):
         st.caption(t("compare.how_many", low=t.count(links.ROWS[0]), high=t.count(links.ROWS[1])))
     with st.expander(t("settings.title"), icon=":material/tune:"):
-        fields(t, listed)
+        fields(t, info)
     box = st.container()
     st.html(f'<p class="lg-lesson">{t("compare.lesson")}</p>')
     with box:
@@ -62,7 +65,7 @@ def page() -> None:
             sharing.reflect(t, job)
             result(t, job)
         else:
-            models.load(t, models.chosen(listed, key=_key("model")))
+            models.load(t, info)
 
 
 def _key(name: str) -> str:
@@ -106,6 +109,7 @@ def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | N
         seed=seed_for(PAGE, intent),
         max_chars=get("max_chars"),
         sentences=get("sentences"),
+        words=get("words"),
         cut=link.cut if link else None,
     )
     try:
@@ -115,12 +119,10 @@ def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | N
         st.code(str(error), language=None, wrap_lines=True)
 
 
-def fields(t: Words, listed: CheckpointList) -> None:
-    models.choose(t, listed, key=_key("model"))
+def fields(t: Words, info: CheckpointInfo) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
-        settings.slider(t, PAGE, "max_chars")
-        settings.slider(t, PAGE, "sentences")
+        settings.ends(t, PAGE, info)
         settings.seed_input(t, PAGE)
     with right:
         for name in ("top_p", "top_k", "min_p"):
@@ -157,12 +159,14 @@ def result(t: Words, job: Job) -> None:
 
 def entropy(t: Words, job: Job) -> None:
     st.subheader(t("compare.entropy"), anchor=False)
-    st.caption(t("compare.entropy_help"))
+    unit = "letters" if job.by_letters else "pieces"
+    st.caption(t(f"compare.entropy_help.{unit}"))
     figure = charts.entropy_figure(
         t,
         [[token.entropy for token in row] for row in job.tokens],
         [sampling.temperature for sampling in job.request.rows],
         inks(),
+        place=t("charts.character") if job.by_letters else t("charts.piece"),
     )
     charts.show(figure, key="comparar.entropy", alt=t("compare.entropy_alt"))
 

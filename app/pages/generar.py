@@ -7,15 +7,25 @@ from functools import partial
 
 import streamlit as st
 
-from app.blocks import downloads, facts, links, live, models, probabilities, settings, sharing
+from app.blocks import (
+    downloads,
+    facts,
+    links,
+    live,
+    models,
+    pieces,
+    probabilities,
+    settings,
+    sharing,
+)
 from app.blocks.composer import go_button, prompt_area, seed_for
 from app.blocks.jobs import Job, Request
 from app.blocks.language import words
 from app.blocks.navigation import header
-from app.blocks.session_jobs import Intent, begin, current, desk, intend
+from app.blocks.session_jobs import Intent, begin, current, desk
 from app.blocks.streamed_text import Segment, render
 from app.i18n import Words
-from litteragpt.checkpoint import CheckpointList
+from litteragpt.checkpoint import CheckpointInfo, CheckpointList
 from litteragpt.generation.text import MAX_PROMPT_CHARS
 
 PAGE = "generar"
@@ -44,18 +54,23 @@ def page() -> None:
     sharing.warn(t, PAGE)
     job = current(PAGE)
 
-    prompt_area(t, PAGE)
+    above = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
         go_button(t, PAGE, job, label=t("generate.button"))
         if job is not None and job.done:
             after_buttons(t, job)
+    with above:
+        info = models.choose(t, listed, key=settings.state_key(PAGE, "model"))
+        prompt_area(t, PAGE, info)
     with st.expander(t("settings.title"), icon=":material/tune:"):
-        fields(t, listed)
+        fields(t, info)
+    model = models.load(t, info)
+    if model is not None:
+        with st.expander(t("pieces.title"), icon=":material/view_week:"):
+            pieces.section(t, model, settings.get(PAGE, "prompt"))
     if job is not None:
         sharing.reflect(t, job)
         result(t, job)
-    else:
-        models.load(t, models.chosen(listed, key=settings.state_key(PAGE, "model")))
 
 
 def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | None) -> None:
@@ -72,6 +87,7 @@ def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | N
             earlier.request,
             max_chars=get("max_chars"),
             sentences=get("sentences"),
+            words=get("words"),
             parts=(*earlier.request.parts, len(text) - sum(earlier.request.parts)),
             cut=None,
         )
@@ -84,6 +100,7 @@ def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | N
             seed=seed_for(PAGE, intent),
             max_chars=get("max_chars"),
             sentences=get("sentences"),
+            words=get("words"),
             parts=link.parts if link else (),
             cut=link.cut if link else None,
         )
@@ -104,27 +121,26 @@ def after_buttons(t: Words, job: Job) -> None:
     st.button(
         t("generate.continue"),
         key="generar.continue",
-        on_click=intend,
+        on_click=desk().intend,
         args=(PAGE, "continue"),
         icon=":material/arrow_forward:",
-        disabled=not text or full,
+        disabled=not text or full or "line" in job.finish,
     )
     st.button(
         t("generate.again"),
         key="generar.again",
-        on_click=intend,
+        on_click=desk().intend,
         args=(PAGE, "again"),
         icon=":material/refresh:",
     )
 
 
-def fields(t: Words, listed: CheckpointList) -> None:
-    models.choose(t, listed, key=settings.state_key(PAGE, "model"))
+def fields(t: Words, info: CheckpointInfo) -> None:
     settings.presets(t, PAGE)
     left, right = st.columns(2, gap="medium")
     with left:
-        for name in ("temperature", "max_chars", "sentences"):
-            settings.slider(t, PAGE, name)
+        settings.slider(t, PAGE, "temperature")
+        settings.ends(t, PAGE, info)
     with right:
         for name in ("top_p", "top_k", "min_p"):
             settings.slider(t, PAGE, name)

@@ -14,7 +14,7 @@ from app.blocks.language import words
 from app.blocks.navigation import header
 from app.blocks.palette import inks
 from app.i18n import Words
-from litteragpt.checkpoint import CheckpointInfo, read_metrics
+from litteragpt.checkpoint import CheckpointInfo
 
 PAGE = "modelos"
 _IMAGE = re.compile(r"!(?=\[)")
@@ -28,22 +28,13 @@ def page() -> None:
         models.none_found(t, listed)
         return
     info = models.choose(t, listed, key=settings.state_key(PAGE, "model"))
-    metrics = read(t, info)
+    metrics = models.metrics(t, info)
     samples = [line for line in metrics if isinstance(line.get("sample"), str)]
     playing = about(t, info, metrics, samples)
     for path, reason in listed.broken:
         models.show_broken(t, path.name, reason)
     if playing:
         advance(samples, key=info.name)
-
-
-def read(t: Words, info: CheckpointInfo) -> list[dict[str, Any]]:
-    """The checkpoint's metrics; where they are malformed, says so and gives none."""
-    try:
-        return read_metrics(info.path)
-    except ValueError as error:
-        models.show_broken(t, info.name, str(error))
-        return []
 
 
 def about(
@@ -55,12 +46,7 @@ def about(
     """One checkpoint: figures, curves, film, card; says whether the film plays."""
     playing = False
     figures(t, info, metrics)
-    if any(
-        charts.is_number(line.get(name)) for line in metrics for name in ("train_loss", "val_loss")
-    ):
-        st.subheader(t("models.curves"), anchor=False)
-        figure = charts.training_figure(t, metrics, inks())
-        charts.show(figure, key="modelos.curves", alt=t("models.curves_alt"))
+    charts.training(t, metrics, inks(), key="modelos.curves")
     if samples:
         st.subheader(t("models.film"), anchor=False)
         playing = film(t, samples, key=info.name)
@@ -75,11 +61,12 @@ def about(
 
 def figures(t: Words, info: CheckpointInfo, metrics: list[dict[str, Any]]) -> None:
     shape = info.config.get("model", {})
+    unit = "characters" if models.by_letters(info) else "pieces"
     losses = [line["val_loss"] for line in metrics if charts.is_number(line.get("val_loss"))]
     millions = t("models.millions", count=t.number(info.parameters / 1e6, 1))
     entries = [
         (t("models.parameters"), millions if info.parameters >= 1e6 else t.count(info.parameters)),
-        (t("models.context"), t("models.characters", count=t.count(int(shape.get("context", 0))))),
+        (t("models.context"), t(f"models.{unit}", count=t.count(int(shape.get("context", 0))))),
     ]
     if losses:
         entries.append((t("models.loss"), t.number(losses[-1], 3)))

@@ -13,6 +13,8 @@ from typing import Any
 
 from litteragpt.architectures.base import LanguageModule
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
+from litteragpt.architectures.lstm import LSTM, LSTMConfig
+from litteragpt.architectures.mlp import MLP, MLPConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +27,9 @@ class Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
-    {"decoder": Architecture(DecoderConfig, Decoder)}
+    {
+        "decoder": Architecture(DecoderConfig, Decoder),
+        "mlp": Architecture(MLPConfig, MLP),
+        "lstm": Architecture(LSTMConfig, LSTM),
+    }
 )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from litteragpt.corpora.sources import Source
 from litteragpt.tables import from_table
 
 _STEM = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -85,6 +86,19 @@ class CorpusConfig:
                 raise ValueError(f"{name} must be above 0 and at most 0.5, not {value}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+
+    def sources(self) -> tuple[Source, ...]:
+        """The works as a card lists them."""
+        return tuple(
+            Source(
+                title=work.title,
+                author=work.author,
+                year=work.year,
+                address=", ".join(f"Project Gutenberg {number}" for number in work.gutenberg),
+                licence=work.licence,
+            )
+            for work in self.works
+        )
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> CorpusConfig:

@@ -87,7 +87,7 @@ def honest_blocks(text: str, fraction: float, seed: int) -> list[Block]:
     tolerance = _TOLERANCE * len(text)
     rng = random.Random(seed)
     order = chapters(lines)
-    _shuffle(order, rng)
+    shuffle(order, rng)
     taken: list[tuple[int, int]] = []
     left = target
     for first, last in order:
@@ -110,7 +110,7 @@ def _run(
     within a tenth of the target is taken.
     """
     inner = [(line, last) for first, last in free for line in range(first + 1, last)]
-    _shuffle(inner, rng)
+    shuffle(inner, rng)
     best: list[tuple[int, int]] = []
     best_error = target
     for first, last in [*free, *inner]:
@@ -159,7 +159,7 @@ def split_works(
         honest.extend(block.text for block in blocks)
         rest.append(without(text, blocks))
     chunks = chunks_of("\n".join(rest), sentences_per_chunk)
-    _shuffle(chunks, random.Random(seed))
+    shuffle(chunks, random.Random(seed))
     wanted = validation_fraction * sum(map(len, chunks))
     count, size = 0, 0
     while count < len(chunks) and size + len(chunks[count]) / 2 <= wanted:
@@ -185,7 +185,7 @@ def split_works(
     )
 
 
-def _shuffle(items: list[Item], rng: random.Random) -> None:
+def shuffle(items: list[Item], rng: random.Random) -> None:
     """Fisher and Yates over `random()`, whose stream Python promises to keep for a seed."""
     for last in range(len(items) - 1, 0, -1):
         other = int(rng.random() * (last + 1))

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from litteragpt.generation.sampling import (
     Choice,
+    Choices,
     GumbelNoise,
+    Noise,
     RowParameters,
     SamplingConfig,
     choose,
@@ -36,21 +38,25 @@ class Decoding(Generic[State]):
         prompt_ids: Sequence[int],
         configs: Sequence[SamplingConfig],
         *,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | Noise,
         banned: Collection[int] = (),
         alternatives: int = 0,
         cancel: Callable[[], bool] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """`banned` ids are never chosen; `cancel` is asked before each forward."""
+        """`seeds` has one for each row, or is the noise that the rows draw from; `banned` ids are
+        never chosen; `cancel` is asked before each forward."""
         assert prompt_ids, "a prediction needs at least one id"
-        assert len(configs) == len(seeds) > 0, "each row has one config and one seed"
+        assert configs, "there is at least one row"
+        if isinstance(seeds, Sequence):
+            assert len(configs) == len(seeds), "each row has one config and one seed"
+            seeds = GumbelNoise(seeds, model.vocab_size)
         self.rows = list(range(len(configs)))
         """The rows that go on."""
         self._model = model
         self._device = device
         self._parameters = RowParameters.of(configs)
-        self._noise = GumbelNoise(seeds, model.vocab_size)
+        self._noise: Noise = seeds
         self._banned = torch.tensor(sorted(banned)) if banned else None
         self._alternatives = alternatives
         self._cancel = cancel
@@ -63,9 +69,15 @@ class Decoding(Generic[State]):
         self._ended.add(row)
 
     def step(self) -> dict[int, Choice] | None:
-        """Each row's next choice; None, without a forward, where no row goes on or on cancel.
+        """Each row's next choice, by the row's number; None where `advance` gives it."""
+        choices = self.advance()
+        return None if choices is None else dict(zip(self.rows, choices, strict=True))
 
-        `ValueError` where the model's logits are NaN or infinite.
+    def advance(self) -> Choices | None:
+        """The next choice of each of `rows`, in their order, as tensors.
+
+        None, without a forward, where no row goes on or on cancel. `ValueError` where the
+        model's logits are NaN or infinite.
         """
         if len(self._ended) == len(self.rows) or (self._cancel is not None and self._cancel()):
             return None
@@ -78,8 +90,8 @@ class Decoding(Generic[State]):
                 banned=self._banned,
                 alternatives=self._alternatives,
             )
-            self._next_ids_BT = torch.tensor([[choice.id] for choice in choices])
-        return dict(zip(self.rows, choices, strict=True))
+            self._next_ids_BT = choices.ids_B[:, None]
+        return choices
 
     def _forward(self) -> Tensor:
         """Logits `B, V` of the rows that go on, on the CPU in single precision."""

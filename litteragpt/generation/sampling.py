@@ -17,7 +17,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,7 +67,6 @@ class SamplingConfig:
 class RowParameters:
     """The configs of B rows as tensors, made once so that a step costs few operations."""
 
-    configs: tuple[SamplingConfig, ...]
     temperature_B1: Tensor
     """1 for greedy rows, whose choice it cannot change."""
     randomness_B1: Tensor
@@ -83,7 +84,6 @@ class RowParameters:
         any_p = any(config.top_p < 1 for config in drawn)
         any_min = any(config.min_p > 0 for config in drawn)
         return cls(
-            configs=tuple(configs),
             temperature_B1=torch.tensor(
                 [[1.0 if c.greedy else max(c.temperature, _COLDEST)] for c in configs]
             ),
@@ -97,25 +97,42 @@ class RowParameters:
 
     def select(self, rows: Sequence[int]) -> RowParameters:
         """The parameters of some of the rows, in the order given."""
-        return RowParameters.of([self.configs[row] for row in rows])
+        index = torch.tensor(rows)
+        return RowParameters(
+            self.temperature_B1[index],
+            self.randomness_B1[index],
+            None if self.top_k_B1 is None else self.top_k_B1[index],
+            None if self.top_p_B1 is None else self.top_p_B1[index],
+            None if self.min_p_B1 is None else self.min_p_B1[index],
+        )
+
+
+class Noise(Protocol):
+    """Standard Gumbel noise for one step after another, for the rows that go on."""
+
+    def draw(self) -> Tensor:
+        """The next step's noise, `B, V`; `1, V` where all rows share it."""
+        ...
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Go on with some of the rows, in the order given."""
+        ...
 
 
 class GumbelNoise:
-    """Standard Gumbel noise for each step: rows with one seed see the same."""
+    """Noise from a seed a row: rows with one seed see the same."""
 
     def __init__(self, seeds: Sequence[int], vocab_size: int) -> None:
         self._streams = {seed: _noise_stream(seed, vocab_size) for seed in dict.fromkeys(seeds)}
         self._seeds = list(seeds)
 
     def draw(self) -> Tensor:
-        """The next step's noise, `B, V`; `1, V` where all rows share it."""
         drawn = {seed: next(stream) for seed, stream in self._streams.items()}
         if len(drawn) == 1:
             return drawn[self._seeds[0]][None]
         return torch.stack([drawn[seed] for seed in self._seeds])
 
     def select(self, rows: Sequence[int]) -> None:
-        """Go on with some of the rows, in the order given."""
         self._seeds = [self._seeds[row] for row in rows]
         self._streams = {seed: self._streams[seed] for seed in self._seeds}
 
@@ -129,8 +146,38 @@ def _noise_stream(seed: int, vocab_size: int) -> Iterator[Tensor]:
     steps = max(1, _NOISE_BLOCK // vocab_size)
     while True:
         uniform = torch.rand(steps, vocab_size, generator=generator, dtype=torch.float64)
-        exponential = -uniform.clamp_(min=2.0**-54).log_()
-        yield from (-exponential.log_()).float().unbind()
+        yield from _gumbel(uniform).unbind()
+
+
+class RowNoise:
+    """Noise from one seed for many rows, each its own: what a row sees depends on the seed, the
+    stream and its number alone, not on how many rows there are nor on which have ended.
+
+    One generator for all rows instead of one each; it counts (Philox, Salmon et al. 2011), so
+    that every step has its place in it, however much the steps before have drawn.
+    """
+
+    def __init__(self, seed: int, rows: int, vocab_size: int, *, stream: int = 0) -> None:
+        """`stream` tells batches of one seed apart."""
+        self._seed, self._stream, self._vocab_size = seed, stream, vocab_size
+        self._rows = torch.arange(rows)
+        self._step = 0
+
+    def draw(self) -> Tensor:
+        place = np.random.Philox(key=self._seed, counter=[0, self._step, self._stream, 0])
+        self._step += 1
+        reached = int(self._rows.max()) + 1
+        uniform = np.random.Generator(place).random((reached, self._vocab_size))
+        return _gumbel(torch.from_numpy(uniform)[self._rows])
+
+    def select(self, rows: Sequence[int]) -> None:
+        self._rows = self._rows[torch.tensor(rows)]
+
+
+def _gumbel(uniform: Tensor) -> Tensor:
+    """Standard Gumbel noise, single precision, from uniform doubles, which are overwritten."""
+    exponential = -uniform.clamp_(min=2.0**-54).log_()
+    return (-exponential.log_()).float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +193,36 @@ class Choice:
     """The most probable ids and their probabilities under the model's own distribution."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One choice for each of B rows, as tensors; a `Choice` is made where one is asked for."""
+
+    ids_B: Tensor
+    logprobs_B: Tensor
+    """See `Choice`, here and below."""
+    entropies_B: Tensor
+    top_ids_BK: Tensor
+    """The K most probable ids that may be chosen, best first; K may be 0."""
+    top_probabilities_BK: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids_B)
+
+    def __getitem__(self, row: int) -> Choice:
+        return next(iter(self._rows(slice(row, row + 1 or None))))
+
+    def __iter__(self) -> Iterator[Choice]:
+        return self._rows(slice(None))
+
+    def _rows(self, rows: slice) -> Iterator[Choice]:
+        figures = (self.ids_B, self.logprobs_B, self.entropies_B)
+        tops = (self.top_ids_BK, self.top_probabilities_BK)
+        columns = [column[rows].tolist() for column in (*figures, *tops)]
+        for id, logprob, entropy, ids, probabilities in zip(*columns, strict=True):
+            shown = tuple((i, p) for i, p in zip(ids, probabilities, strict=True) if p > 0)
+            yield Choice(id, logprob, entropy, shown)
+
+
 def choose(
     logits_BV: Tensor,
     parameters: RowParameters,
@@ -153,7 +230,7 @@ def choose(
     *,
     banned: Tensor | None = None,
     alternatives: int = 0,
-) -> list[Choice]:
+) -> Choices:
     """One choice for each row of `logits_BV` (CPU, single precision).
 
     `banned` holds ids that are never chosen nor shown. `ValueError` where a row's logits are
@@ -167,19 +244,15 @@ def choose(
     scaled_BV = (allowed_BV - best_B1) / parameters.temperature_B1
     noisy_BV = filtered(scaled_BV, parameters) + noise_BV * parameters.randomness_B1
     ids_B1 = noisy_BV.argmax(-1, keepdim=True)
-    logprobs = logprobs_BV.gather(-1, ids_B1).flatten().tolist()
     entropy_B1 = torch.special.entr(scaled_BV.softmax(-1)).sum(-1, keepdim=True)
-    entropies = (entropy_B1 * parameters.randomness_B1).flatten().tolist()
-    shown: list[tuple[tuple[int, float], ...]] = [()] * len(logprobs)
-    if alternatives:
-        top = allowed_BV.topk(min(alternatives, allowed_BV.shape[-1]), dim=-1)
-        probabilities = top.values.exp().tolist()
-        shown = [
-            tuple((id, p) for id, p in zip(row_ids, row, strict=True) if p > 0)
-            for row_ids, row in zip(top.indices.tolist(), probabilities, strict=True)
-        ]
-    ids = ids_B1.flatten().tolist()
-    return [Choice(*figures) for figures in zip(ids, logprobs, entropies, shown, strict=True)]
+    top = allowed_BV.topk(min(alternatives, allowed_BV.shape[-1]), dim=-1)
+    return Choices(
+        ids_B=ids_B1[:, 0],
+        logprobs_B=logprobs_BV.gather(-1, ids_B1)[:, 0],
+        entropies_B=(entropy_B1 * parameters.randomness_B1)[:, 0],
+        top_ids_BK=top.indices,
+        top_probabilities_BK=top.values.exp(),
+    )
 
 
 def filtered(scaled_BV: Tensor, parameters: RowParameters) -> Tensor:

@@ -16,8 +16,8 @@ from torch import nn
 from litteragpt.bounds import check_whole
 from litteragpt.generation.engine import Decoding
 from litteragpt.generation.sampling import MAX_SEED, Choice, SamplingConfig
-from litteragpt.generation.stopping import FinishReason, StopConfig, Stopper
-from litteragpt.protocols import Encoding, LanguageModel, Replacement, Tokenizer
+from litteragpt.generation.stopping import MAX_CHARS, FinishReason, StopConfig, Stopper
+from litteragpt.protocols import Encoding, LanguageModel, Reads, Replacement, Tokenizer
 
 if TYPE_CHECKING:
     from litteragpt.checkpoint import CheckpointInfo
@@ -27,7 +27,11 @@ MAX_ROWS = 16
 MAX_ALTERNATIVES = 20
 
 START = "\n"
-"""What an empty prompt stands for: the start of a paragraph."""
+"""What an empty prompt stands for: the start of a paragraph, or of a line."""
+
+DEFAULT_MAX_CHARS = 400
+CHARS_PER_WORD = 30
+"""Room for each word where a number of words is asked for and no length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ class TextModel:
         *,
         name: str,
         info: CheckpointInfo | None = None,
+        reads: Reads = "text",
     ) -> None:
         """`ValueError` where the model has fewer ids than the tokenizer."""
         if model.vocab_size < tokenizer.vocab_size:
@@ -157,11 +162,13 @@ class TextModel:
         assert not (isinstance(model, nn.Module) and model.training), "call model.eval() first"
         self.name = name
         self.info = info
+        self.reads = reads
+        """Running text, or lines each by itself: then a continuation ends where its line does."""
         self.model = model
         self.tokenizer = tokenizer
-        # Ids that are no text, and those by which a model's vocabulary was padded.
         padding = range(tokenizer.vocab_size, model.vocab_size)
-        self._banned = tokenizer.special_ids | frozenset(padding)
+        self.banned_ids = tokenizer.special_ids | frozenset(padding)
+        """Never written: ids that are no text, and those by which the vocabulary was padded."""
 
     @property
     def device(self) -> torch.device:
@@ -173,6 +180,7 @@ class TextModel:
     def encode_prompt(self, prompt: str) -> Encoding:
         """The prompt as the model reads it; one without any known character is `START`.
 
+        A model of lines reads the last line of the prompt, from the line break before it.
         `ValueError` for a prompt longer than `MAX_PROMPT_CHARS`.
         """
         if not isinstance(prompt, str):
@@ -182,11 +190,16 @@ class TextModel:
                 f"prompt must have at most {MAX_PROMPT_CHARS} characters, not {len(prompt)}"
             )
         encoding = self.tokenizer.encode(prompt)
+        if self.reads == "lines":
+            line = encoding.text.rpartition("\n")[2]
+            ids = [*self._start_ids(), *self.tokenizer.encode(line).ids]
+            return Encoding(ids, line, encoding.replacements)
         if encoding.ids:
             return encoding
-        start = self.tokenizer.encode(START)
-        ids = start.ids or [self.tokenizer.unknown_id]
-        return Encoding(ids, start.text, encoding.replacements)
+        return Encoding(self._start_ids(), START, encoding.replacements)
+
+    def _start_ids(self) -> list[int]:
+        return self.tokenizer.encode(START).ids or [self.tokenizer.unknown_id]
 
     def generate(
         self,
@@ -197,14 +210,21 @@ class TextModel:
         top_p: float = 1.0,
         min_p: float = 0.0,
         seed: int | None = None,
-        max_chars: int = 400,
+        max_chars: int | None = None,
         sentences: int | None = 2,
+        words: int | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[str]:
         """The continuation, piece by piece. Arguments are checked at once: see `stream`."""
         config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         stream = self.stream(
-            prompt, [config], seed=seed, max_chars=max_chars, sentences=sentences, cancel=cancel
+            prompt,
+            [config],
+            seed=seed,
+            max_chars=max_chars,
+            sentences=sentences,
+            words=words,
+            cancel=cancel,
         )
         return (token.text for step in stream for token in step.tokens if token and token.text)
 
@@ -217,15 +237,22 @@ class TextModel:
         top_p: float = 1.0,
         min_p: float = 0.0,
         seed: int | None = None,
-        max_chars: int = 400,
+        max_chars: int | None = None,
         sentences: int | None = 2,
+        words: int | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Completion:
         """The whole continuation. `ValueError` where an argument is out of range: see `stream`."""
         began = time.perf_counter()
         config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         stream = self.stream(
-            prompt, [config], seed=seed, max_chars=max_chars, sentences=sentences, cancel=cancel
+            prompt,
+            [config],
+            seed=seed,
+            max_chars=max_chars,
+            sentences=sentences,
+            words=words,
+            cancel=cancel,
         )
         tokens: list[Token] = []
         first = began
@@ -254,8 +281,9 @@ class TextModel:
         rows: Sequence[SamplingConfig],
         *,
         seed: int | None,
-        max_chars: int = 400,
+        max_chars: int | None = None,
         sentences: int | None = 2,
+        words: int | None = None,
         alternatives: int = 0,
         cancel: Callable[[], bool] | None = None,
     ) -> Stream:
@@ -272,7 +300,15 @@ class TextModel:
         of 1 to 100 (None: no such limit), `alternatives` outside of 0 to 20; while running,
         where the model gives NaN.
         """
-        stop = StopConfig(max_chars=max_chars, sentences=sentences)
+        if max_chars is None:
+            longest = DEFAULT_MAX_CHARS if words is None else CHARS_PER_WORD * words
+            max_chars = min(longest, MAX_CHARS)
+        stop = StopConfig(
+            max_chars=max_chars,
+            sentences=None if words is not None or self.reads == "lines" else sentences,
+            words=words,
+            line=self.reads == "lines",
+        )
         if not 1 <= len(rows) <= MAX_ROWS:
             raise ValueError(f"rows must be 1 to {MAX_ROWS} configs, not {len(rows)}")
         check_whole("alternatives", alternatives, 0, MAX_ALTERNATIVES)
@@ -286,7 +322,7 @@ class TextModel:
             encoding.ids,
             configs,
             seeds=[seed] * len(configs),
-            banned=self._banned,
+            banned=self.banned_ids,
             alternatives=alternatives,
             cancel=cancel,
             device=self.device,
@@ -331,13 +367,21 @@ class _Row:
         self._release()
 
     def _read(self, id: int) -> str:
-        """What an id adds to the text: a character in parts comes with the last of them."""
+        """What an id adds to the text: a character in parts comes with the last of them.
+
+        A U+FFFD at the end may be the beginning of a character, so it waits for the next id;
+        what is before it can change no more.
+        """
+        waits = 1 if self._unread else 0
+        read = len(self._tokenizer.decode(self._unread)) - waits
         self._unread.append(id)
         text = self._tokenizer.decode(self._unread)
-        if text.endswith("\ufffd") and len(self._unread) < 4:
-            return ""
-        self._unread.clear()
-        return text
+        if not text.endswith("\ufffd"):
+            self._unread.clear()
+            return text[read:]
+        # What waits has at most three bytes, which are in the last three ids.
+        del self._unread[:-3]
+        return text[read:-1]
 
     def _release(self) -> None:
         settled = self.stopper.settled

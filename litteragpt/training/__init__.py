@@ -33,7 +33,7 @@ def train(
 ) -> Figures | None:
     """Train a recipe on its built corpus and publish the best checkpoint.
 
-    `corpus` is the folder that `litteragpt data` built (`data/NAME`); the run's state and curve
+    `corpus` is the folder that `litteragpt data` built (`data/CORPUS`); the run's state and curve
     go to `runs/NAME`, the checkpoint to `checkpoints/NAME`. Ctrl-C ends after the step in hand
     with the state saved; None is given where that came before the first evaluation. Under
     `torchrun` every process calls this.
@@ -49,7 +49,7 @@ def train(
             torch.cuda.set_device(chosen)
         run = Run(
             read,
-            corpus or Path("data") / read.name,
+            corpus or Path("data") / read.corpus_name,
             runs / read.name,
             checkpoints / read.name,
             device=chosen,

@@ -1,16 +1,48 @@
-"""Windows of a token array, every one seen once an epoch, as a pure function of the step."""
+"""What a step trains on, as a pure function of the step: windows of a text, or whole lines."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from litteragpt.evaluation import pad_lines, split_lines
 from litteragpt.recipe import TrainingConfig
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One process's share of a step's batch."""
+
+    inputs_BT: Tensor
+    targets_BT: Tensor
+    """-100 where nothing is to be predicted."""
+    tokens: float
+    """Targets of the whole batch over the number of processes: what the sum of the losses is
+    divided by, so that the mean over the processes is the mean over the batch."""
+
+
+class Batches(Protocol):
+    """The batches of a run, any of which can be had without those before it."""
+
+    def batch(self, step: int, rank: int = 0, processes: int = 1) -> Batch:
+        """One process's share of the batch at a step."""
+        ...
+
+    def window(self, step: int) -> int:
+        """Length of the windows at a step, and so of those to evaluate in."""
+        ...
+
+    def tokens(self, steps: int) -> float:
+        """About how many tokens `steps` steps go through."""
+        ...
+
+
 class Windows:
-    """The batches of a run.
+    """Windows of one text.
 
     An epoch cuts the tokens into windows from a random first offset and shuffles them; the
     next epoch cuts and shuffles anew. Batch `step` depends on the seed and the step alone, so
@@ -38,8 +70,16 @@ class Windows:
             return c.batch, c.window
         return max(1, c.batch * c.window // c.long_window), c.long_window
 
-    def batch(self, step: int, rank: int = 0, processes: int = 1) -> tuple[Tensor, Tensor]:
-        """Inputs and targets `B, T` of one process's share of the batch at a step."""
+    def window(self, step: int) -> int:
+        """Length of the windows at a step."""
+        return self.shape(step)[1]
+
+    def tokens(self, steps: int) -> float:
+        """How many tokens `steps` steps go through."""
+        return steps * self._config.batch * self._config.window
+
+    def batch(self, step: int, rank: int = 0, processes: int = 1) -> Batch:
+        """One process's share of the batch at a step."""
         size, length = self.shape(step)
         if size % processes:
             raise ValueError(f"a batch of {size} windows does not divide by {processes} processes")
@@ -49,11 +89,7 @@ class Windows:
         starts = np.array([self._start(begin + rank * share + row, length) for row in range(share)])
         index = torch.from_numpy(starts).to(self._ids.device)[:, None]
         rows = self._ids[index + torch.arange(length + 1, device=self._ids.device)].long()
-        return rows[:, :-1], rows[:, 1:]
-
-    def epochs(self, steps: int) -> float:
-        """How many times `steps` steps go through the text."""
-        return steps * self._config.batch * self._config.window / self._count
+        return Batch(rows[:, :-1], rows[:, 1:], share * length)
 
     def _long_from(self) -> int:
         return self._config.steps - round(self._config.long_fraction * self._config.steps)
@@ -71,3 +107,65 @@ class Windows:
             offset = int(generator.integers(length))
             self._order = (key, offset, generator.permutation(per_epoch))
         return self._order[1], self._order[2]
+
+
+class Lines:
+    """Whole lines, each by itself, `config.batch` of them a step.
+
+    Every line is seen once an epoch. Lines of like lengths share a batch, since all of a batch
+    are as long as its longest: an epoch's order is cut into stretches of batches, each stretch
+    is sorted by length, and its batches are shuffled.
+    """
+
+    _STRETCH = 50
+
+    def __init__(
+        self, ids: np.ndarray, newline_id: int, config: TrainingConfig, device: torch.device
+    ) -> None:
+        """`ids` end with a newline."""
+        self._lines = split_lines(ids, newline_id)
+        if len(self._lines) < config.batch:
+            raise ValueError(
+                f"the training text has {len(self._lines)} lines: too few for batches of "
+                f"{config.batch}"
+            )
+        self._lengths = np.array([len(line) for line in self._lines])
+        self._newline_id, self._config, self._device = newline_id, config, device
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def window(self, step: int) -> int:
+        """Evaluation reads whole lines; this is the recipe's figure."""
+        return self._config.window
+
+    def tokens(self, steps: int) -> float:
+        """About how many tokens `steps` steps go through."""
+        return steps * self._config.batch * float(self._lengths.mean())
+
+    def batch(self, step: int, rank: int = 0, processes: int = 1) -> Batch:
+        """One process's share of the lines at a step."""
+        size = self._config.batch
+        if size % processes:
+            raise ValueError(f"a batch of {size} lines does not divide by {processes} processes")
+        epoch, place = divmod(step, len(self._lines) // size)
+        chosen = self._batches(epoch)[place]
+        share = chosen[rank::processes]
+        inputs, targets = pad_lines([self._lines[line] for line in share], self._newline_id)
+        tokens = float(self._lengths[chosen].sum()) / processes
+        return Batch(inputs.to(self._device), targets.to(self._device), tokens)
+
+    def _batches(self, epoch: int) -> np.ndarray:
+        """The lines of each of an epoch's batches; a rest too small for one is left out."""
+        if self._order is None or self._order[0] != epoch:
+            generator = np.random.Generator(np.random.PCG64([self._config.seed, epoch]))
+            size = self._config.batch
+            order = generator.permutation(len(self._lines))
+            batches = []
+            for first in range(0, len(order), self._STRETCH * size):
+                stretch = order[first : first + self._STRETCH * size]
+                stretch = stretch[np.argsort(self._lengths[stretch], kind="stable")]
+                whole = len(stretch) // size * size
+                # What is left out must not always be the longest.
+                start = int(generator.integers(len(stretch) - whole + 1))
+                batches.append(stretch[start : start + whole].reshape(-1, size))
+            self._order = (epoch, generator.permutation(np.concatenate(batches)))
+        return self._order[1]

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,11 +23,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litteragpt.architectures import ARCHITECTURES
-from litteragpt.evaluation import start_id, total_nats
+from litteragpt.checkpoint import KNOWN_FILE
+from litteragpt.corpora.kinds import kind_of
+from litteragpt.evaluation import start_id, total_nats, total_nats_of_lines
 from litteragpt.protocols import Tokenizer
 from litteragpt.recipe import Recipe
-from litteragpt.tokenizers import load_tokenizer
-from litteragpt.training.batches import Windows
+from litteragpt.tokenizers import load_tokenizer, normalize
+from litteragpt.training.batches import Batches, Lines, Windows
 from litteragpt.training.distributed import Processes
 from litteragpt.training.optim import MovingAverage, Optimizers
 from litteragpt.training.precision import autocast_for, obstacle_to_compiling
@@ -43,6 +46,14 @@ Forward = Callable[[Tensor], tuple[Tensor, Any]]
 
 class TrainingError(RuntimeError):
     """Training cannot go on, such as after a loss that is no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One text of a corpus."""
+
+    ids: np.ndarray
+    characters: int
 
 
 class Run:
@@ -67,8 +78,19 @@ class Run:
         self.corpus, self.folder, self.checkpoint = corpus, run_folder, checkpoint
         self.device, self.processes, self._report = device, processes, report
         self.tokenizer: Tokenizer = load_tokenizer(corpus / "tokenizer.json")
-        self.windows = Windows(self._read("train"), self.config, device)
-        self.held_out = {name: self._read(name) for name in ("validation", "honest")}
+        self.reads = kind_of(recipe.corpus)[0].reads
+        self.first_id = start_id(self.tokenizer)
+        text = self._read("train")
+        self.train_tokens = len(text.ids)
+        self.chars_per_token = text.characters / len(text.ids)
+        self.batches: Batches = (
+            Lines(text.ids, self.first_id, self.config, device)
+            if self.reads == "lines"
+            else Windows(text.ids, self.config, device)
+        )
+        self.held_out = {"validation": self._read("validation")}
+        if (corpus / "honest.txt").exists():
+            self.held_out["honest"] = self._read("honest")
         self.autocast = autocast_for(device, self.config.precision)
         self.model_config = recipe.model_config(self.tokenizer.vocab_size)
         torch.manual_seed(self.config.seed)
@@ -79,6 +101,8 @@ class Run:
         decay = self.config.ema_decay
         self.average = MovingAverage(self.parameters, decay) if decay else None
         self.best = math.inf
+        self.since_best = 0
+        """Evaluations since the best one."""
 
     def train(
         self, *, resume: bool = False, stopped: Callable[[], bool] = lambda: False
@@ -93,14 +117,12 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         step, losses = self._resume() if resume else self._start()
         forward = self._compiled()
-        began, tokens_done = time.perf_counter(), 0
+        began, first_step = time.perf_counter(), step
         seconds_before, seconds_aside = self._seconds_so_far(), 0.0
         while step < config.steps:
             torch.manual_seed(config.seed * 1_000_003 + step * 1_009 + self.processes.rank)
             losses.append(self._step(forward, step))
             step += 1
-            size, length = self.windows.shape(step - 1)
-            tokens_done += size * length
             stop = self.processes.any(stopped(), self.device)
             last = step == config.steps
             evaluates = step % config.evaluate_every == 0 or last
@@ -108,22 +130,24 @@ class Run:
                 loss = self._mean_loss(losses, step)
                 losses.clear()
                 seconds = time.perf_counter() - began
-                rate = tokens_done / (seconds - seconds_aside)
+                rate = (self._chars(step) - self._chars(first_step)) / (seconds - seconds_aside)
                 line = {
                     "step": step,
-                    "chars": step * config.batch * config.window,
+                    "chars": round(self._chars(step)),
                     "seconds": round(seconds_before + seconds, 1),
                     "train_loss": loss,
-                    "lr": config.muon_lr * lr_factor(step - 1, config),
+                    "lr": self.optimizers.base_lr * lr_factor(step - 1, config),
                     "chars_per_second": round(rate),
                     "steps_left": config.steps - step,
-                    "seconds_left": round((config.steps - step) * size * length / rate),
+                    "seconds_left": round((self._chars(config.steps) - self._chars(step)) / rate),
                 }
                 self._log(line)
             aside = time.perf_counter()
             if self.processes.leads:
                 if evaluates:
-                    figures = self._evaluate(step, line, final=last) or figures
+                    better = self._evaluate(step, line, final=last)
+                    figures = better or figures
+                    self.since_best = 0 if better else self.since_best + 1
                 elif self._is_early_sample(step):
                     self._log_sample(step)
                 if step % config.save_every == 0 or last or stop:
@@ -137,6 +161,11 @@ class Run:
                     )
             self.processes.wait()
             seconds_aside += time.perf_counter() - aside
+            if config.patience and not last:
+                spent = self.since_best >= config.patience
+                if self.processes.any(spent, self.device):
+                    self._report({"message": f"ended at step {step}: the loss falls no more"})
+                    break
             if stop:
                 self._report({"message": f"stopped after step {step}; resume to go on"})
                 break
@@ -144,15 +173,18 @@ class Run:
 
     def _step(self, forward: Forward, step: int) -> Tensor:
         """One optimiser step over this process's share of the batch; its mean loss."""
-        inputs_BT, targets_BT = self.windows.batch(step, self.processes.rank, self.processes.count)
+        batch = self.batches.batch(step, self.processes.rank, self.processes.count)
+        inputs_BT, targets_BT = batch.inputs_BT, batch.targets_BT
         micro = self.config.micro_batch or len(inputs_BT)
         self.model.train()
         total = torch.zeros((), device=self.device)
         for x_BT, y_BT in zip(inputs_BT.split(micro), targets_BT.split(micro), strict=True):
             with self.autocast():
                 logits_BTV, _ = forward(x_BT)
-            loss = F.cross_entropy(logits_BTV.float().flatten(0, 1), y_BT.flatten())
-            loss = loss * (len(x_BT) / len(inputs_BT))
+            loss = F.cross_entropy(
+                logits_BTV.float().flatten(0, 1), y_BT.flatten(), reduction="sum"
+            )
+            loss = loss / batch.tokens
             loss.backward()
             total += loss.detach()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
@@ -171,15 +203,19 @@ class Run:
                 f"{self.config.muon_lr:g}, adam_lr {self.config.adam_lr:g}) or clip below "
                 f"{self.config.clip:g}, and resume from the last saved state"
             )
-        return loss
+        return loss / self.chars_per_token
+
+    def _chars(self, steps: int) -> float:
+        """Characters that so many steps go through."""
+        return self.batches.tokens(steps) * self.chars_per_token
 
     def _evaluate(self, step: int, line: dict[str, Any], *, final: bool) -> Figures | None:
         """Losses over the whole of the held-out texts; publish the weights if they are the best."""
         with self._averaged_weights():
-            window = self.windows.shape(step - 1)[1]
-            losses = {"val_loss": self._loss("validation", window)}
+            window = self.batches.window(step - 1)
+            losses: dict[str, float] = {"val_loss": self._loss("validation", window)}
             best = losses["val_loss"] < self.best
-            if best or final:
+            if (best or final) and "honest" in self.held_out:
                 losses["honest_loss"] = self._loss("honest", window)
             self._log({"step": step, "chars": line["chars"], "window": window, **losses})
             self._log_sample(step)
@@ -189,11 +225,12 @@ class Run:
             figures = Figures(
                 step=step,
                 chars=line["chars"],
-                epochs=self.windows.epochs(step),
+                epochs=self.batches.tokens(step) / self.train_tokens,
                 hours=line["seconds"] / 3600,
                 train_loss=line["train_loss"],
                 device=str(self.device),
-                **losses,
+                val_loss=losses["val_loss"],
+                honest_loss=losses.get("honest_loss"),
             )
             publish(
                 self.checkpoint,
@@ -203,26 +240,31 @@ class Run:
                 model_config=self.model_config,
                 tokenizer=self.tokenizer,
                 metrics_file=self._metrics_file,
+                known_file=known if (known := self.corpus / KNOWN_FILE).exists() else None,
             )
             return figures
 
     def _loss(self, name: str, window: int) -> float:
-        """Nats per token over the whole of a held-out text, in windows as long as in training."""
-        ids = self.held_out[name]
-        first_id = start_id(self.tokenizer)
+        """Nats per character over the whole of a held-out text, read as in training."""
+        part = self.held_out[name]
         self.model.eval()
-        nats = total_nats(
-            self.model,
-            ids,
-            first_id,
-            window=window,
-            device=self.device,
-            autocast=self.autocast,
-        )
-        return nats / len(ids)
+        if self.reads == "lines":
+            nats = total_nats_of_lines(
+                self.model, part.ids, self.first_id, device=self.device, autocast=self.autocast
+            )
+        else:
+            nats = total_nats(
+                self.model,
+                part.ids,
+                self.first_id,
+                window=window,
+                device=self.device,
+                autocast=self.autocast,
+            )
+        return nats / part.characters
 
     def _log_sample(self, step: int) -> None:
-        text = sample(self.model, self.tokenizer, self.config)
+        text = sample(self.model, self.tokenizer, self.config, self.reads)
         self._log({"step": step, "prompt": self.config.sample_prompt, "sample": text})
 
     @staticmethod
@@ -257,15 +299,19 @@ class Run:
         # Two lengths of windows are two graphs, not one with unknown shapes.
         return cast(Forward, torch.compile(self.model, dynamic=False))
 
-    def _read(self, name: str) -> np.ndarray:
+    def _read(self, name: str) -> Part:
         path = self.corpus / f"{name}.txt"
         try:
-            ids, _ = self.tokenizer.encode_array(path.read_text(encoding="utf-8"))
+            text = normalize(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ValueError(f"cannot read {path}: build the corpus first") from error
+        if self.reads == "lines" and not text.endswith("\n"):
+            text += "\n"
+        ids, _ = self.tokenizer.encode_array(text)
         if len(ids) == 0:
             raise ValueError(f"{path} is empty")
-        return ids.astype(np.uint8) if self.tokenizer.vocab_size <= 256 else ids
+        small = self.tokenizer.vocab_size <= 256
+        return Part(ids.astype(np.uint8) if small else ids, len(text))
 
     @property
     def _state_file(self) -> Path:
@@ -290,7 +336,10 @@ class Run:
             lines = [line for line in self._curve() if line["step"] <= step]
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             self._metrics_file.write_text(text, encoding="utf-8")
-            self.best = min((x["val_loss"] for x in lines if "val_loss" in x), default=math.inf)
+            losses_before = [line["val_loss"] for line in lines if "val_loss" in line]
+            if losses_before:
+                self.best = min(losses_before)
+                self.since_best = losses_before[::-1].index(self.best)
         self.processes.wait()
         return step, [loss.to(self.device) for loss in losses]
 

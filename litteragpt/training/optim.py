@@ -1,4 +1,4 @@
-"""Muon for the matrices inside the blocks, AdamW for everything else.
+"""Muon for the matrices inside a decoder's blocks, AdamW for everything else.
 
 Sources: Jordan et al. 2024 (Muon, `torch.optim.Muon`), Loshchilov & Hutter 2019 (AdamW).
 """
@@ -31,14 +31,22 @@ class Optimizers:
                     weight_decay=config.weight_decay,
                 )
             )
+        # Where Muon has the matrices, what is left for AdamW are embeddings and gains.
+        decays = [p for p in outer if p.ndim >= 2 and not inner]
+        decayed = set(decays)
+        groups = [
+            {"params": decays, "weight_decay": config.weight_decay},
+            {"params": [p for p in outer if p not in decayed], "weight_decay": 0.0},
+        ]
         self._optimizers.append(
             torch.optim.AdamW(
-                outer,
+                [group for group in groups if group["params"]],
                 lr=config.adam_lr,
                 betas=(config.adam_beta1, config.adam_beta2),
-                weight_decay=0.0,
             )
         )
+        self.base_lr: float = config.muon_lr if inner else config.adam_lr
+        """The learning rate that a curve shows, before the schedule."""
         self._base_lrs = [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
 
     def step(self, lr_factor: float) -> None:

@@ -10,17 +10,17 @@ from typing import Any
 
 from torch import nn
 
-from litteragpt.card import CardLosses, CardTraining, write_card
+from litteragpt.card import CardLosses, CardText, CardTraining, write_card
 from litteragpt.checkpoint import save_checkpoint
-from litteragpt.corpora.manifest import CorpusConfig
+from litteragpt.corpora.kinds import kind_of
 from litteragpt.generation.text import TextModel
-from litteragpt.protocols import Tokenizer
+from litteragpt.protocols import Reads, Tokenizer
 from litteragpt.recipe import Recipe, TrainingConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a run had reached when its checkpoint was published. Losses in nats per token."""
+    """What a run had reached when its checkpoint was published. Losses in nats per character."""
 
     step: int
     chars: int
@@ -29,7 +29,7 @@ class Figures:
     hours: float
     train_loss: float
     val_loss: float
-    honest_loss: float
+    honest_loss: float | None
     device: str
 
 
@@ -42,14 +42,15 @@ def publish(
     model_config: Any,
     tokenizer: Tokenizer,
     metrics_file: Path,
+    known_file: Path | None,
 ) -> None:
     """Write the checkpoint folder, in the place of the one that may be there."""
-    corpus = CorpusConfig.from_table(recipe.corpus)
+    kind, corpus = kind_of(recipe.corpus)
     card = write_card(
         name=recipe.name,
-        title=recipe.name,
         language=recipe.language,
-        works=corpus.works,
+        text=CardText.from_table(recipe.card),
+        sources=corpus.sources(),
         architecture=recipe.architecture,
         model_config=dataclasses.asdict(model_config),
         parameters=sum(p.numel() for p in model.parameters()),
@@ -63,12 +64,7 @@ def publish(
             hours=figures.hours,
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         ),
-        reproduce=[
-            f"litteragpt data {recipe.name}",
-            f"litteragpt train models/{recipe.name}.toml",
-            f"litteragpt evaluate --model {recipe.name} data/{recipe.name}/validation.txt",
-            f"litteragpt evaluate --model {recipe.name} data/{recipe.name}/honest.txt",
-        ],
+        reproduce=_commands(recipe, honest=figures.honest_loss is not None),
     )
     save_checkpoint(
         folder,
@@ -79,13 +75,29 @@ def publish(
         training={**dataclasses.asdict(recipe.training), "reached": dataclasses.asdict(figures)},
         metrics_file=metrics_file,
         card=card,
+        reads=kind.reads,
+        language=recipe.language,
+        known_file=known_file,
     )
 
 
-def sample(model: Any, tokenizer: Tokenizer, config: TrainingConfig) -> str:
+def _commands(recipe: Recipe, *, honest: bool) -> list[str]:
+    """What leads from the raw texts to these weights and figures."""
+    parts = ["validation", "honest"] if honest else ["validation"]
+    return [
+        f"litteragpt data {recipe.corpus_name}",
+        f"litteragpt train models/{recipe.name}.toml",
+        *(
+            f"litteragpt evaluate --model {recipe.name} data/{recipe.corpus_name}/{part}.txt"
+            for part in parts
+        ),
+    ]
+
+
+def sample(model: Any, tokenizer: Tokenizer, config: TrainingConfig, reads: Reads) -> str:
     """What the model writes after the recipe's prompt: the same seed at every step of a run."""
     model.eval()
-    lm = TextModel(model, tokenizer, name="training")
+    lm = TextModel(model, tokenizer, name="training", reads=reads)
     completion = lm.complete(
         config.sample_prompt,
         temperature=0.8,

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.blocks.jobs import Job
 from app.blocks.session_jobs import Desk
-from tests.tiny import save_tiny
+from tests.tiny import save_names, save_tiny, tiny_bpe
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
@@ -26,6 +26,16 @@ def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of checkpoints with one of random weights; tests leave it as it is."""
     root = tmp_path_factory.mktemp("checkpoints")
     save_tiny(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def kinds_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint of each kind: letters, pieces, names; tests leave it as it is."""
+    root = tmp_path_factory.mktemp("kinds")
+    save_tiny(root)
+    save_tiny(root, "tiny-bpe", tokenizer=tiny_bpe(), language="pt")
+    save_names(root)
     return root
 
 

@@ -34,6 +34,7 @@ def requests(draw: st.DrawFn) -> Request:
         seed=draw(st.integers(0, MAX_SEED)),
         max_chars=draw(st.integers(1, 4000)),
         sentences=draw(st.none() | st.integers(1, 50)),
+        words=draw(st.none() | st.integers(1, 100)),
         parts=tuple(draw(st.lists(st.integers(1, 4000), max_size=3))) if rows == 1 else (),
         cut=draw(st.none() | st.integers(1, 4000)),
     )
@@ -51,7 +52,7 @@ def test_a_link_reads_back_as_the_request_it_was_made_of(request: Request) -> No
     assert (link.parts, link.cut) == (request.parts, request.cut)
     chosen = link.temperatures or (link.settings["temperature"],)
     assert links.rows_of(chosen, link.settings) == request.rows
-    for name in ("seed", "max_chars", "sentences"):
+    for name in ("seed", "max_chars", "sentences", "words"):
         assert link.settings[name] == getattr(request, name)
 
 
@@ -110,6 +111,7 @@ def test_hostile_temperatures_are_refused(text: str) -> None:
         ("max_chars", "0"),
         ("max_chars", "1000000000"),
         ("sentences", "0"),
+        ("words", "101"),
         ("top_k", "0"),
         ("top_p", "0"),
         ("min_p", "1.1"),

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.runtime.state.session_state import SessionState
 
 from app.blocks import downloads, film, links, live, models
 from app.blocks.jobs import Job
@@ -248,6 +250,30 @@ def test_a_run_that_is_cut_short_loses_no_wish(
         patch.setattr(models, "load", cut_short)
         at.button(key="generar.go").click().run()
     assert cuts == 0
+    assert finish(at).request.prompt == "En un"
+    calm(at)
+
+
+def test_a_message_right_behind_the_buttons_loses_no_wish(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = SessionState._call_callbacks
+    behind = 1
+
+    def call_late(state: SessionState, **keywords: Any) -> None:
+        nonlocal behind
+        context = get_script_run_ctx()
+        if behind and context is not None and context.script_requests is not None:
+            behind -= 1
+            context.script_requests.request_rerun(RerunData())
+        call(state, **keywords)
+
+    at = open_app()
+    at.text_area[0].set_value("En un").run()
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionState, "_call_callbacks", call_late)
+        at.button(key="generar.go").click().run()
+    assert behind == 0
     assert finish(at).request.prompt == "En un"
     calm(at)
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("streamlit")
 
 from tests.browser.chromium import ARGUMENTS, find_chromium, serve
-from tests.tiny import save_tiny
+from tests.tiny import save_names, save_tiny
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request
@@ -42,9 +42,10 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def address(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app, served with a quick checkpoint and a slow one."""
+    """The app, served with a quick checkpoint, a slow one, and one of names."""
     root = tmp_path_factory.mktemp("served")
     save_tiny(root)
+    save_names(root)
     save_tiny(root, "slow", layers=8, width=256)
     with serve(root, tmp_path_factory.mktemp("log") / "server.log") as address:
         yield address

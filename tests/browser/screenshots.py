@@ -27,6 +27,7 @@ GENERAR = {
 }
 COMPARAR = {**GENERAR, "temperatures": "0.3,0.7,1,1.3", "max_chars": "240", "sentences": "2"}
 COMPARAR.pop("temperature")
+TOPONIMOS = {"prefix": "Santa ", "count": "200", "temperature": "0.9", "seed": "7"}
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
 
@@ -35,14 +36,16 @@ def main() -> None:
     """Serve the app, walk it, and write PNG files to the folder given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    out: Path = parser.parse_args().out
+    parser.add_argument("--checkpoints", type=Path, help="in place of the repository's")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     executable = find_chromium()
     if executable is None:
         parser.error("no Chromium found: install one or set CHROMIUM to its path")
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve(None, Path(folder) / "server.log") as address,
+        serve(arguments.checkpoints, Path(folder) / "server.log") as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
@@ -51,6 +54,7 @@ def main() -> None:
                 name = f"{form}-{scheme}.png"
                 generar(browser, address, out / f"generar-{name}", size, scheme)
                 comparar(browser, address, out / f"comparar-{name}", size, scheme)
+                toponimos(browser, address, out / f"toponimos-{name}", size, scheme)
                 modelos(browser, address, out / f"modelos-{name}", size, scheme)
         browser.close()
 
@@ -78,6 +82,22 @@ def comparar(browser: Browser, address: str, to: Path, size: tuple[int, int], sc
     if top is not None:
         page.get_by_test_id("stMain").evaluate("(each, y) => each.scrollTo(0, y)", top["y"] - 120)
     _shoot(page, to)
+
+
+def toponimos(browser: Browser, address: str, to: Path, size: tuple[int, int], scheme: str) -> None:
+    """The table of names; then, each in a picture of its own, the map and the letters."""
+    page = _open(browser, f"{address}/toponimos?{urlencode(TOPONIMOS)}", size, scheme)
+    page.locator(".js-plotly-plot .scatterlayer").nth(1).wait_for()
+    page.wait_for_timeout(1500)  # fonts, fades
+    page.screenshot(path=to)
+    for heading, part in (("Dónde estarían", "map"), ("Las letras", "letters")):
+        top = page.get_by_role("heading", name=heading).bounding_box()
+        if top is not None:
+            main = page.get_by_test_id("stMain")
+            main.evaluate("(each, y) => each.scrollBy(0, y)", top["y"] - 20)
+        page.wait_for_timeout(500)
+        page.screenshot(path=to.with_stem(f"{to.stem}-{part}"))
+    page.context.close()
 
 
 def modelos(browser: Browser, address: str, to: Path, size: tuple[int, int], scheme: str) -> None:

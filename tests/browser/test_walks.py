@@ -11,7 +11,7 @@ import pytest
 from tests.browser.conftest import OpenTab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Dialog, Locator, Page
+    from playwright.sync_api import Dialog, Locator, Page, Route
 
 HOSTILE = "<img src=x onerror=alert(1)> $x$ *a* **b** :smile: `c` [d](http://e) &amp; <b>f</b>"
 SLOW = "?prompt=En%20un%20lugar&model=slow&max_chars=4000&sentences=none&seed=3"
@@ -44,6 +44,16 @@ def overflow(page: Page) -> int:
                 (each) => each.scrollWidth - each.clientWidth))"""
         )
     )
+
+
+def test_the_pieces_of_a_beginning(open_tab: OpenTab) -> None:
+    page = open_tab().go()
+    page.get_by_label("Principio").fill("ala")
+    page.keyboard.press("Tab")
+    page.get_by_text("Ver las piezas").click()
+    pieces = page.locator(".lg-pieces li")
+    pieces.nth(2).wait_for()
+    assert [text[0] for text in pieces.all_text_contents()] == ["a", "l", "a"]
 
 
 def test_generar(open_tab: OpenTab) -> None:
@@ -149,11 +159,7 @@ def test_white_space_is_kept(open_tab: OpenTab) -> None:
 def test_the_keyboard_is_enough(open_tab: OpenTab) -> None:
     page = open_tab().go()
     page.get_by_label("Principio").fill("Escrito a mano")
-    # To the button and press it: Ctrl+Enter within the field is sometimes lost (see CHANGELOG.md).
-    page.keyboard.press("Tab")
-    page.wait_for_timeout(1500)
-    button(page, "Generar").focus()
-    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
     assert text_of(page).startswith("Escrito a mano")
     page.get_by_text("Ajustes").click()
     page.get_by_text("Colorear cada letra").click()
@@ -165,6 +171,22 @@ def test_the_keyboard_is_enough(open_tab: OpenTab) -> None:
     assert page.locator(".lg-text span").nth(1).evaluate("each => each.tabIndex") == 0
     assert re.search(r"\d.%", asked.text_content() or "")
     assert asked.text_content() != first or page.locator(".lg-other").count() >= 4
+
+
+@pytest.mark.parametrize("path", ["", "comparar"])
+def test_ctrl_enter_is_heard_as_soon_as_one_can_type(open_tab: OpenTab, path: str) -> None:
+    tab = open_tab()
+    held: list[Route] = []
+    tab.page.route("**/static/js/Button.*.js", held.append)  # the code of plain buttons comes late
+    page = tab.go(path)
+    page.get_by_label("Principio").fill("Escrito a mano")
+    page.keyboard.press("Control+Enter")
+    text = page.locator(".lg-text").first
+    text.wait_for()
+    assert held
+    assert (text.text_content() or "").startswith("Escrito a mano")
+    for route in held:
+        route.continue_()
 
 
 @pytest.mark.parametrize("path", [SHORT, PAIR, "modelos"])

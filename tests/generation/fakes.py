@@ -88,6 +88,7 @@ def scripted(vocab_size: int, prompt_length: int, script: Sequence[int]) -> Fake
 class ByteTokenizer:
     """UTF-8 bytes as ids 0 to 255, and 256 as the unknown one: pieces are parts of characters."""
 
+    kind = "bpe"
     vocab_size = 257
     special_ids = frozenset({256})
     unknown_id = 256
@@ -111,6 +112,7 @@ class ByteTokenizer:
 class WordTokenizer:
     """Each of the given pieces is one id, after an unknown one."""
 
+    kind = "bpe"
     unknown_id = 0
     special_ids = frozenset({0})
 

@@ -124,3 +124,31 @@ def test_a_limit_out_of_range_is_named_with_its_range(fields: dict[str, Any], al
     (name,) = fields
     with pytest.raises(ValueError, match=f"{name} .*{allowed}"):
         StopConfig(**fields)
+
+
+def test_a_row_ends_after_its_words_and_holds_back_what_may_not_belong() -> None:
+    stopper = Stopper(StopConfig(sentences=None, words=2), before="um planeta")
+    assert settled_after_each("s sol azul-", stopper) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
+    assert stopper.finish_reason is None
+    assert settled_after_each("mar. E", stopper)[-1] == len("s sol azul-mar")
+    assert stopper.finish_reason == "words"
+
+
+def test_words_that_never_end_end_at_the_length() -> None:
+    stopper = Stopper(StopConfig(sentences=None, words=1, max_chars=5), before="")
+    settled_after_each("aaaaaaaa", stopper)
+    assert (stopper.finish_reason, stopper.settled) == ("length", 5)
+
+
+def test_a_line_ends_before_its_break_wherever_the_break_stands_in_a_piece() -> None:
+    stopper = Stopper(StopConfig(sentences=None, line=True), before="")
+    stopper.feed("Centro - ")
+    stopper.feed("Natal\nBom")
+    assert (stopper.finish_reason, stopper.settled) == ("line", len("Centro - Natal"))
+
+
+def test_words_and_sentences_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        StopConfig(sentences=2, words=3)
+    with pytest.raises(ValueError, match="words"):
+        StopConfig(sentences=None, words=0)

@@ -419,3 +419,29 @@ def test_generate_and_complete_are_checked_at_once(
         lm.generate("Hola", **arguments)
     with pytest.raises(ValueError, match=field):
         lm.complete("Hola", **arguments)
+
+
+# --- words and lines ---
+
+
+def test_exactly_so_many_words() -> None:
+    completion = writer("s vivos, d").complete("Dijo", words=3, seed=1)
+    assert completion.continuation == "s vivos, ds vivos"
+    assert completion.finish_reason == "words"
+    long = writer("a").complete("Dijo", words=2, seed=1)
+    assert (len(long.continuation), long.finish_reason) == (60, "length")
+    with pytest.raises(ValueError, match="words"):
+        writer("a").complete("Dijo", words=0)
+
+
+def test_a_model_of_lines_reads_the_last_line_and_ends_with_it() -> None:
+    tokenizer = LETTERS
+    prompt = tokenizer.encode("\nSan").ids
+    model = scripted(tokenizer.vocab_size, len(prompt), tokenizer.encode("ta. Si. No. Ay\nX").ids)
+    lm = TextModel(model, tokenizer, name="names", reads="lines")
+    assert lm.encode_prompt("San").ids == prompt
+    assert lm.encode_prompt("Bom\nSan").ids == prompt
+    assert lm.encode_prompt("").ids == tokenizer.encode("\n").ids
+    completion = lm.complete("Bom\nSan", seed=1)
+    assert completion.continuation == "ta. Si. No. Ay"
+    assert completion.finish_reason == "line"

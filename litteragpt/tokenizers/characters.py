@@ -1,14 +1,14 @@
 """Text to ids and back, one character a token.
 
-The file is a `tokenizer.json` of Hugging Face's `tokenizers` library, which reads it and gives
-the same ids. That library encodes about 1 MB/s at character level, so here the look-up is a
-NumPy table over code points; and it turns what it does not know into `<unk>`, where here a close
-known character stands in and the user is told.
+The `tokenizers` library reads the file and gives the same ids, but it encodes about 1 MB/s at
+character level, so here the look-up is a NumPy table over code points; and it turns what it does
+not know into `<unk>`, where here a close known character stands in and the user is told.
 """
 
 from __future__ import annotations
 
 import json
+import reprlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,22 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from litteragpt.files import read_json_object, write_text
-from litteragpt.protocols import Encoding, Replacement, Tokenizer
+from litteragpt.protocols import Encoding, Replacement
 from litteragpt.substitutes import is_mark, substitute
+from litteragpt.tokenizers.common import MAX_FILE_BYTES, SURROGATES, normalize
+from litteragpt.tokenizers.pieces import shown
 
 UNKNOWN: Final = "<unk>"
-MAX_FILE_BYTES: Final = 16 * 2**20
 MAX_VOCAB_SIZE: Final = 2**16  # an id is a uint16
 
 _JOINER: Final = "\u200d"
-
-
-def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer in a `tokenizer.json`, of the class that its model type asks for.
-
-    Raises ValueError where the file is missing, malformed, or of a type this version lacks.
-    """
-    return _from_json(read_json_object(Path(path), MAX_FILE_BYTES), Path(path))
 
 
 class CharTokenizer:
@@ -57,8 +50,9 @@ class CharTokenizer:
             )
         for character in characters:
             if len(character) != 1:
-                raise ValueError(f"vocabulary entry {character!r} is not one character")
-            if _is_surrogate(character) or unicodedata.normalize("NFC", character) != character:
+                entry = reprlib.repr(character)
+                raise ValueError(f"vocabulary entry {entry} is not one character")
+            if SURROGATES.match(character) or unicodedata.normalize("NFC", character) != character:
                 raise ValueError(f"vocabulary entry {character!r} cannot occur in NFC text")
         self._characters: Final = "".join(characters)
         self._known: Final = frozenset(characters)
@@ -73,13 +67,41 @@ class CharTokenizer:
     @classmethod
     def from_text(cls, text: str) -> CharTokenizer:
         """The vocabulary of a text: the characters of its NFC in the order of their code points."""
-        characters = sorted(set(normalize(text)))
-        return cls(character for character in characters if not _is_surrogate(character))
+        return cls(sorted(set(SURROGATES.sub("", normalize(text)))))
 
     @classmethod
     def from_file(cls, path: Path) -> CharTokenizer:
         """Read a `tokenizer.json`; ValueError where it is not just what `save` would write."""
-        return cls._from_json(read_json_object(Path(path), MAX_FILE_BYTES), Path(path))
+        return cls.from_json(read_json_object(Path(path), MAX_FILE_BYTES), Path(path))
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], path: Path) -> CharTokenizer:
+        """The same from the object that the file at `path` holds."""
+        for key, expected in _FORM.items():
+            if content.get(key) != expected:
+                raise ValueError(f"{path} is not a character tokenizer: unexpected {key!r}")
+        model = content.get("model")
+        if not isinstance(model, dict) or model.get("type") != "WordLevel":
+            raise ValueError(f"{path} is not a character tokenizer: its model is not WordLevel")
+        vocab = model.get("vocab")
+        if not isinstance(vocab, dict) or model.get("unk_token") != UNKNOWN:
+            raise ValueError(f"{path} lacks a vocabulary with the unknown token {UNKNOWN!r}")
+        if any(type(id) is not int for id in vocab.values()):
+            raise ValueError(f"{path} has a vocabulary id that is not an integer")
+        if sorted(vocab.values()) != list(range(len(vocab))) or vocab.get(UNKNOWN) != 0:
+            raise ValueError(
+                f"{path} must have the ids 0 to {len(vocab) - 1} once each, 0 for {UNKNOWN!r}"
+            )
+        entries = sorted(vocab, key=vocab.__getitem__)
+        try:
+            return cls(entries[1:])
+        except ValueError as error:
+            raise ValueError(f"{path} is not a character tokenizer: {error}") from error
+
+    @property
+    def kind(self) -> str:
+        """A token is a character: "char"."""
+        return "char"
 
     @property
     def vocab_size(self) -> int:
@@ -168,13 +190,7 @@ class CharTokenizer:
     def piece(self, id: int) -> str:
         """A token as a person may be shown it: no character that is invisible or moves the line."""
         character = self._pieces[self._checked(id)]
-        if not character:
-            return UNKNOWN
-        if character in _VISIBLE:
-            return _VISIBLE[character]
-        if not character.isprintable():
-            return character.encode("unicode_escape").decode("ascii")
-        return f"◌{character}" if is_mark(character) else character
+        return shown(character) if character else UNKNOWN
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json`, whole or not at all."""
@@ -209,39 +225,6 @@ class CharTokenizer:
             parts.append(character if kept else substitute(character, self._known))
         return "".join(parts)
 
-    @classmethod
-    def _from_json(cls, content: dict[str, Any], path: Path) -> CharTokenizer:
-        for key, expected in _FORM.items():
-            if content.get(key) != expected:
-                raise ValueError(f"{path} is not a character tokenizer: unexpected {key!r}")
-        model = content.get("model")
-        if not isinstance(model, dict) or model.get("type") != "WordLevel":
-            raise ValueError(f"{path} is not a character tokenizer: its model is not WordLevel")
-        vocab = model.get("vocab")
-        if not isinstance(vocab, dict) or model.get("unk_token") != UNKNOWN:
-            raise ValueError(f"{path} lacks a vocabulary with the unknown token {UNKNOWN!r}")
-        if any(type(id) is not int for id in vocab.values()):
-            raise ValueError(f"{path} has a vocabulary id that is not an integer")
-        if sorted(vocab.values()) != list(range(len(vocab))) or vocab.get(UNKNOWN) != 0:
-            raise ValueError(
-                f"{path} must have the ids 0 to {len(vocab) - 1} once each, 0 for {UNKNOWN!r}"
-            )
-        entries = sorted(vocab, key=vocab.__getitem__)
-        try:
-            return cls(entries[1:])
-        except ValueError as error:
-            raise ValueError(f"{path} is not a character tokenizer: {error}") from error
-
-
-def _from_json(content: dict[str, Any], path: Path) -> Tokenizer:
-    model = content.get("model")
-    kind = model.get("type") if isinstance(model, dict) else None
-    if kind != "WordLevel":
-        raise ValueError(f"{path} has the unsupported tokenizer type {kind!r} (known: 'WordLevel')")
-    return CharTokenizer._from_json(content, path)
-
-
-_VISIBLE: Final = {"\n": "↵", " ": "␣"}
 
 _FORM: Final[dict[str, Any]] = {
     "version": "1.0",
@@ -270,17 +253,6 @@ _FORM: Final[dict[str, Any]] = {
     "decoder": {"type": "Fuse"},
 }
 """All of the file but its model, in the library's own order: it writes the same bytes."""
-
-
-def _is_surrogate(character: str) -> bool:
-    return "\ud800" <= character <= "\udfff"
-
-
-def normalize(text: str) -> str:
-    """The form in which every tokenizer reads a text: NFC with "\\n" line ends."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", text)
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:

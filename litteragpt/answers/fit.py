@@ -1,0 +1,225 @@
+"""Learns the weights of the search and of the reader from questions with known answers.
+
+Ranking: softmax over the candidates of each question, linear in their figures. Confidence:
+logistic regression of the best passage, right or with the right one taken out of the collection.
+Reader: softmax over the spans of the right passage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from litteragpt.answers.index import CANDIDATES, Index
+from litteragpt.answers.matching import FEATURES
+from litteragpt.answers.reader import (
+    FIGURES,
+    INSIDE_FIGURES,
+    KINDS,
+    LONGEST,
+    START_FIGURES,
+    Reader,
+    Reading,
+    kind_of,
+    length_bins,
+    read_passage,
+)
+from litteragpt.answers.sets import Question, QuestionSets
+from litteragpt.answers.vocabulary import Floats
+from litteragpt.answers.weights import Weights
+
+_WORDS: Final = 400
+"""Words of a passage that the reader learns from."""
+
+
+def fit_ranking(
+    figures: Sequence[tuple[NDArray[np.int32], Floats]],
+    questions: Sequence[Question],
+    *,
+    steps: int = 400,
+    decay: float = 1e-3,
+) -> tuple[float, ...]:
+    """The weights by which the right passage comes first; `figures` are `Index.candidates`.
+
+    Each set counts by the root of its number of questions, so that a large one does not rule.
+    """
+    kept = [
+        (numbers, features, question)
+        for (numbers, features), question in zip(figures, questions, strict=True)
+        if question.passage in numbers
+    ]
+    padded = np.zeros((len(kept), CANDIDATES, len(FEATURES)), np.float32)
+    there = np.zeros((len(kept), CANDIDATES), bool)
+    right = np.zeros(len(kept), np.int64)
+    for row, (numbers, features, question) in enumerate(kept):
+        padded[row, : len(numbers)] = features
+        there[row, : len(numbers)] = True
+        right[row] = int(np.flatnonzero(numbers == question.passage)[0])
+    sizes = {name: sum(q.set == name for _, _, q in kept) for name in {q.set for _, _, q in kept}}
+    shares = torch.tensor([sizes[q.set] ** -0.5 for _, _, q in kept])
+    scale = padded[there].std(0) + 1e-6
+    x_QKF = torch.tensor(padded / scale)
+    mask_QK, right_Q = torch.tensor(there), torch.tensor(right)
+    weight_F = torch.zeros(len(FEATURES), requires_grad=True)
+
+    def loss() -> Tensor:
+        scores_QK = (x_QKF @ weight_F).masked_fill(~mask_QK, -torch.inf)
+        each_Q = F.cross_entropy(scores_QK, right_Q, reduction="none")
+        return (each_Q * shares).sum() / shares.sum() + decay * weight_F.square().sum()
+
+    _minimise(loss, [weight_F], steps)
+    return tuple(float(w) for w in weight_F.detach().numpy() / scale)
+
+
+def fit_confidence(best_NF: Floats, right_N: NDArray[np.bool_]) -> tuple[float, ...]:
+    """The weights, and last the bias, of the odds that a best passage holds the answer."""
+    scale = best_NF.std(0) + 1e-6
+    x_NF, y_N = torch.tensor(best_NF / scale), torch.tensor(right_N, dtype=torch.float32)
+    weight_F = torch.zeros(best_NF.shape[1], requires_grad=True)
+    bias = torch.zeros((), requires_grad=True)
+
+    def loss() -> Tensor:
+        odds_N = x_NF @ weight_F + bias
+        penalty = 3e-3 * weight_F.square().sum()
+        return F.binary_cross_entropy_with_logits(odds_N, y_N) + penalty
+
+    _minimise(loss, [weight_F, bias], 400)
+    weights = weight_F.detach().numpy() / scale
+    return (*(float(w) for w in weights), float(bias.detach()))
+
+
+def fit_search(sets: QuestionSets, index: Index, *, threshold: float | None = None) -> Weights:
+    """The weights of the search from the questions of the tuning part.
+
+    The threshold is the one at which most of those questions are rightly answered or rightly
+    left unanswered, half of them with their passage taken out; or the one that is given.
+    """
+    questions = [question for question in sets.questions if not question.test]
+    figures = [index.candidates(index.terms(question.text)) for question in questions]
+    ranking = fit_ranking(figures, questions)
+    best, right = best_passages(figures, questions, np.array(ranking, np.float32))
+    confidence = fit_confidence(best, right)
+    weights = Weights(ranking, confidence, 0.5)
+    if threshold is None:
+        probabilities = np.array([weights.probability(row) for row in best])
+        grid = np.linspace(0.05, 0.95, 91)
+        hits = [float(((probabilities >= at) == right).mean()) for at in grid]
+        threshold = round(float(grid[int(np.argmax(hits))]), 2)
+    return Weights(ranking, confidence, threshold)
+
+
+def best_passages(
+    figures: Sequence[tuple[NDArray[np.int32], Floats]],
+    questions: Sequence[Question],
+    ranking_F: Floats,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The figures of the best passage of each question, and whether it is the right one.
+
+    Each question that finds its passage counts twice: as it is, and with that passage taken out
+    of the collection; then the best of the others is never right.
+    """
+    best: list[Floats] = []
+    right: list[bool] = []
+    for (numbers, features), question in zip(figures, questions, strict=True):
+        order = np.argsort(-(features @ ranking_F), kind="stable") if len(numbers) else []
+        ranked = [k for k in order if numbers[k] != question.passage]
+        if len(order) and numbers[order[0]] == question.passage:
+            best.append(features[order[0]])
+            right.append(True)
+        if ranked:
+            best.append(features[ranked[0]])
+            right.append(False)
+    return np.array(best, np.float32), np.array(right, bool)
+
+
+def fit_reader(
+    sets: QuestionSets,
+    *,
+    epochs: int = 12,
+    rate: float = 0.02,
+    decay: float = 1e-3,
+    seed: int = 1,
+    test: bool = False,
+) -> Reader:
+    """The reader's weights from the tuning part's questions whose answer stands in the passage."""
+    readings: list[tuple[Reading, int, int]] = []
+    for question in sets.questions:
+        if question.test is not test or not question.spans:
+            continue
+        reading = read_passage(question.text, sets.passages[question.passage])
+        target = _target(reading, question.spans)
+        if target is not None:
+            readings.append((reading, kind_of(question.text), target))
+    rng = np.random.default_rng(seed)
+    shared_F = torch.zeros(FIGURES, requires_grad=True)
+    by_kind_KF = torch.zeros(len(KINDS), FIGURES, requires_grad=True)
+    optimizer = torch.optim.AdamW([shared_F, by_kind_KF], lr=rate, weight_decay=decay)
+    batch = 16
+    total = epochs * (-(-len(readings) // batch))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
+    for _ in range(epochs):
+        order = rng.permutation(len(readings))
+        for start in range(0, len(order), batch):
+            losses = [
+                _span_loss(readings[i][0], shared_F + by_kind_KF[readings[i][1]], readings[i][2])
+                for i in order[start : start + batch]
+            ]
+            loss = torch.stack(losses).mean() + decay * by_kind_KF.square().sum()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    return Reader(shared_F.detach().numpy(), by_kind_KF.detach().numpy())
+
+
+def _minimise(loss: Callable[[], Tensor], parameters: list[Tensor], steps: int) -> None:
+    optimizer = torch.optim.Adam(parameters, lr=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+
+
+def _target(reading: Reading, spans: Sequence[tuple[int, int]]) -> int | None:
+    """The place of a marked answer among the spans `T, L`; None where no span is it.
+
+    Of several answers the shortest counts, since people agree on it most.
+    """
+    for start, end in sorted(spans, key=lambda span: span[1] - span[0]):
+        inside = [
+            t for t, (begin, stop) in enumerate(reading.offsets) if begin < end and stop > start
+        ]
+        one_sentence = inside and len({float(reading.sentence_T[t]) for t in inside}) == 1
+        if one_sentence and len(inside) <= LONGEST and inside[-1] < _WORDS:
+            return inside[0] * LONGEST + len(inside) - 1
+    return None
+
+
+def _span_loss(reading: Reading, weights_F: Tensor, target: int) -> Tensor:
+    """`reader.span_scores` with gradients, and the cross-entropy of the target."""
+    cut = START_FIGURES
+    words = min(len(reading.offsets), _WORDS)
+    starts_T = torch.from_numpy(reading.starts_TF[:words]) @ weights_F[:cut]
+    ends_T = torch.from_numpy(reading.ends_TF[:words]) @ weights_F[cut : 2 * cut]
+    inside = weights_F[2 * cut : 2 * cut + INSIDE_FIGURES]
+    inside_T = torch.from_numpy(reading.inside_TI[:words]) @ inside
+    sums_T = torch.cat([torch.zeros(1), inside_T.cumsum(0)])
+    lengths_L = weights_F[2 * cut + INSIDE_FIGURES :][torch.from_numpy(length_bins())]
+    first_T1 = torch.arange(words)[:, None]
+    last_TL = first_T1 + torch.arange(LONGEST)
+    sentence_T = torch.from_numpy(reading.sentence_T[:words])
+    there = last_TL < words
+    last_TL = last_TL.clamp(max=words - 1)
+    there &= sentence_T[first_T1] == sentence_T[last_TL]
+    scores_TL = starts_T[:, None] + ends_T[last_TL] + lengths_L
+    scores_TL = scores_TL + sums_T[last_TL + 1] - sums_T[first_T1]
+    scores = scores_TL.masked_fill(~there, -torch.inf).reshape(1, -1)
+    return F.cross_entropy(scores, torch.tensor([target]))

@@ -1,0 +1,77 @@
+"""The learned weights of the search: a file of the package, or a caller's own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from litteragpt.answers.matching import FEATURES
+from litteragpt.answers.vocabulary import Floats
+from litteragpt.files import read_json_object, write_text
+from litteragpt.tables import check_keys, typed
+
+WEIGHTS_FILE: Final = Path(__file__).with_name("weights.json")
+_MAX_BYTES: Final = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A linear score of a passage's figures, and the score from which on there is an answer.
+
+    Figures are `matching.FEATURES`, in their order. `confidence` maps them to the logarithm of
+    the odds that the best passage found holds the answer: weights, and the bias in its last
+    place. `threshold` is the probability from which on an answer is given.
+    """
+
+    ranking: tuple[float, ...]
+    confidence: tuple[float, ...]
+    threshold: float
+
+    def score(self, features_KF: Floats) -> Floats:
+        """The score of each passage, `K`."""
+        return np.asarray(features_KF @ np.array(self.ranking, np.float32))
+
+    def probability(self, features_F: Floats) -> float:
+        """How probable it is that the best passage, with these figures, holds the answer."""
+        *weights, bias = self.confidence
+        odds = float(features_F @ np.array(weights, np.float32)) + bias
+        return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
+
+    def save(self, path: Path) -> None:
+        """Write the weights as JSON."""
+        table: dict[str, Any] = {
+            "ranking": dict(zip(FEATURES, self.ranking, strict=True)),
+            "confidence": dict(zip((*FEATURES, "bias"), self.confidence, strict=True)),
+            "threshold": self.threshold,
+        }
+        write_text(path, json.dumps(table, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Weights:
+        """The weights in a JSON file; ValueError where it is malformed."""
+        table = read_json_object(path, _MAX_BYTES)
+        keys = ("ranking", "confidence", "threshold")
+        check_keys(table, keys, keys, str(path))
+        return cls(
+            _figures(table["ranking"], FEATURES, f"{path}: ranking"),
+            _figures(table["confidence"], (*FEATURES, "bias"), f"{path}: confidence"),
+            typed(table["threshold"], float, f"{path}: threshold"),
+        )
+
+
+@cache
+def load_weights() -> Weights:
+    """The weights that come with the package."""
+    return Weights.load(WEIGHTS_FILE)
+
+
+def _figures(table: Any, names: tuple[str, ...], source: str) -> tuple[float, ...]:
+    if not isinstance(table, dict):
+        raise ValueError(f"{source} must be an object")
+    check_keys(table, names, names, source)
+    return tuple(typed(table[name], float, f"{source}.{name}") for name in names)
