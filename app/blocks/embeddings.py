@@ -70,6 +70,6 @@ def figure(t: Words, plane: EmbeddingPlane, inks: Sequence[Ink]) -> go.Figure:
         hovermode="closest",
         dragmode=False,
     )
-    drawn.update_xaxes(showticklabels=False, title=None)
-    drawn.update_yaxes(showticklabels=False, title=None)
+    drawn.update_xaxes(visible=False)
+    drawn.update_yaxes(visible=False)
     return drawn

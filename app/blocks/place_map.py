@@ -182,9 +182,16 @@ def hover(city: tuple[str, str], names: Sequence[Name]) -> str:
 
 def _dress(drawn: go.Figure) -> None:
     drawn.update_layout(
-        height=520,
+        height=480,
         margin={"l": 4, "r": 4, "t": 8, "b": 4},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "title": None},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.0,
+            "x": 0,
+            "title": None,
+            "itemsizing": "constant",
+        },
         hovermode="closest",
         dragmode=False,
     )

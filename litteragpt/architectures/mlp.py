@@ -44,7 +44,7 @@ class MLPConfig:
     direct: bool = True
     """Whether the embeddings also reach the logits without the hidden layers."""
     dropout: float = 0.0
-    """On the embeddings and on the output of each hidden layer, in training only."""
+    """On the output of each hidden layer, in training only."""
 
     def validate(self) -> None:
         """Raise `ValueError` where a figure is out of bounds: nothing has been allocated yet."""
@@ -115,7 +115,7 @@ class MLP(LanguageModule[Tensor]):
         """Logits `B, T, V`; see `LanguageModel`."""
         past_BC = self.initial_state(len(ids_BT)) if state is None else state
         seen_BS = torch.cat([past_BC[:, 1:], ids_BT], 1)
-        x_BSD = self.dropout(self.embedding(seen_BS))
+        x_BSD = self.embedding(seen_BS)
         h_BTH = self.dropout(torch.tanh(over_windows(self.first, x_BSD, self.context)))
         for layer in self.further:
             h_BTH = h_BTH + self.dropout(torch.tanh(layer(h_BTH)))
