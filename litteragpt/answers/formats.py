@@ -15,9 +15,12 @@ import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from litteragpt.answers.passages import Passage
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 MAX_FILE_BYTES: Final = 64 * 2**20
 MAX_CHARACTERS: Final = 20_000_000
@@ -52,20 +55,18 @@ def read_plain(data: bytes) -> tuple[str, tuple[Passage, ...]]:
 def read_pdf(data: bytes) -> tuple[str, tuple[Passage, ...]]:
     """The text layer of a PDF; a page that cannot be read is left out if others can."""
     import pypdf
-    from pypdf.errors import PyPdfError
 
     # A broken file makes it log a line for each object.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise DocumentError("is encrypted: save it without its password")
-        pages = len(reader.pages)
-    except DocumentError:
-        raise
+        locked = reader.is_encrypted and not _unlocked(reader)
+        pages = 0 if locked else len(reader.pages)
     # Hostile files break it in ways that it does not foresee.
-    except (PyPdfError, Exception) as error:
+    except Exception as error:
         raise DocumentError(f"is not a readable PDF ({type(error).__name__})") from error
+    if locked:
+        raise DocumentError("is encrypted: save it without its password")
     if pages > MAX_PAGES:
         raise DocumentError(f"has more than {MAX_PAGES:,} pages")
     texts: list[str] = []
@@ -132,9 +133,7 @@ def read_faq(data: bytes) -> tuple[str, tuple[Passage, ...]]:
                 continue
             question, reply = (cell.replace("\n\n", "\n") for cell in cells)
             block = f"{question}\n{reply}"
-            passages.append(
-                Passage(length, length + len(block), reply=length + len(question) + 1)
-            )
+            passages.append(Passage(length, length + len(block), reply=length + len(question) + 1))
             parts.append(block)
             length += len(block) + 2
             _check_length(length)
@@ -145,17 +144,15 @@ def read_faq(data: bytes) -> tuple[str, tuple[Passage, ...]]:
     return "\n\n".join(parts), tuple(passages)
 
 
-READERS: Final[Mapping[str, Callable[[bytes], tuple[str, tuple[Passage, ...]]]]] = (
-    MappingProxyType(
-        {
-            ".txt": read_plain,
-            ".md": read_plain,
-            ".markdown": read_plain,
-            ".pdf": read_pdf,
-            ".docx": read_docx,
-            ".csv": read_faq,
-        }
-    )
+READERS: Final[Mapping[str, Callable[[bytes], tuple[str, tuple[Passage, ...]]]]] = MappingProxyType(
+    {
+        ".txt": read_plain,
+        ".md": read_plain,
+        ".markdown": read_plain,
+        ".pdf": read_pdf,
+        ".docx": read_docx,
+        ".csv": read_faq,
+    }
 )
 """By the ending of the file's name: the text, and its passages where the format sets them."""
 
@@ -181,6 +178,16 @@ def clean(text: str) -> str:
     return _BLANKS.sub("\n\n", "\n".join(lines)).strip()
 
 
+def _unlocked(reader: PdfReader) -> bool:
+    """Whether the empty password opens a PDF."""
+    from pypdf.errors import PyPdfError
+
+    try:
+        return bool(reader.decrypt(""))
+    except (PyPdfError, NotImplementedError):  # a cipher that it does not know
+        return False
+
+
 def _check_length(characters: int) -> None:
     if characters > MAX_CHARACTERS:
         raise DocumentError(f"has more than {MAX_CHARACTERS:,} characters")
@@ -197,8 +204,7 @@ def _check_zip(data: bytes) -> None:
         raise DocumentError("is encrypted: save it without its password")
     unfolds = sum(member.file_size for member in members)
     too_dense = any(
-        member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1)
-        and member.file_size > 2**20
+        member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1) and member.file_size > 2**20
         for member in members
     )
     if len(members) > MAX_ZIP_MEMBERS or unfolds > MAX_UNZIPPED_BYTES or too_dense:

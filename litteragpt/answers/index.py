@@ -136,19 +136,16 @@ class Index:
         if gram_most <= 0 and stem_most <= 0:
             return np.empty(0, np.int32), np.empty((0, 0), np.float32)
         joint_P = stem_P / (stem_most or 1.0) + gram_P / (gram_most or 1.0)
-        numbers = np.argsort(-joint_P, kind="stable")[:CANDIDATES]
-        numbers = numbers[joint_P[numbers] > 0].astype(np.int32)
-        text_KF = text_features(terms, [self._sentences[number] for number in numbers])
-        bm25_KF = np.stack(
-            [
-                stem_P[numbers],
-                stem_P[numbers] / (stem_most or 1.0),
-                gram_P[numbers],
-                gram_P[numbers] / (gram_most or 1.0),
-            ],
-            1,
+        order_P = np.argsort(-joint_P, kind="stable")[:CANDIDATES]
+        numbers_K = np.asarray(order_P[joint_P[order_P] > 0], np.int32)
+        text_KF = text_features(terms, [self._sentences[number] for number in numbers_K])
+        bm25 = (
+            stem_P[numbers_K],
+            stem_P[numbers_K] / (stem_most or 1.0),
+            gram_P[numbers_K],
+            gram_P[numbers_K] / (gram_most or 1.0),
         )
-        return numbers, np.concatenate([text_KF, bm25_KF], 1).astype(np.float32)
+        return numbers_K, np.concatenate([text_KF, np.stack(bm25, 1)], 1, dtype=np.float32)
 
     def text(self, number: int) -> str:
         """The text of a passage."""
@@ -201,7 +198,9 @@ class Index:
             ids = [self._gram_ids.setdefault(gram, len(self._gram_ids)) for gram in grams]
             grams_V.append(np.array(ids, np.int32))
         passages = [
-            np.concatenate([np.empty(0, np.int32), *(grams_V[word] for ids in each for word in ids)])
+            np.concatenate(
+                [np.empty(0, np.int32), *(grams_V[word] for ids in each for word in ids)]
+            )
             for each in self._sentences
         ]
         return _field(passages, len(self._gram_ids))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 import Stemmer
 
@@ -46,7 +46,8 @@ EMPTY_WORDS: Final = frozenset(" ".join(_EMPTY.values()).split())
 """Folded words that say nothing of what a text is about."""
 
 _TELLING: Final = {
-    language: frozenset(words.split()) - frozenset(_EMPTY["es" if language == "pt" else "pt"].split())
+    language: frozenset(words.split())
+    - frozenset(_EMPTY["es" if language == "pt" else "pt"].split())
     for language, words in _EMPTY.items()
 }
 
@@ -68,7 +69,7 @@ def detect_language(text: str) -> Language:
     found = {
         language: sum(counts[word] for word in telling) for language, telling in _TELLING.items()
     }
-    return cast(Language, max(LANGUAGES, key=lambda language: found[language]))
+    return max(LANGUAGES, key=lambda language: found[language])
 
 
 class Stems:

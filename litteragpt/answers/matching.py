@@ -21,6 +21,9 @@ from litteragpt.answers.vocabulary import Floats, Ints, Vocabulary
 
 MAX_TERMS: Final = 60
 """Terms of a question; the rest is not read."""
+LEAST_COLLECTION: Final = 1000
+"""Passages that a collection is taken to have at least, so that in a small one, too, a term that
+stands in some passage weighs nearly as much as one that stands in none."""
 
 _TEXT: Final = (
     "exact words",
@@ -48,6 +51,8 @@ FEATURES: Final = (
     "bm25 of letters, share",
 )
 """Their names, in order. A share is of all the terms' weight, or of the best passage's score."""
+SIZELESS: Final = (*(f"{name}, share" for name in _BOTH), "log words", "terms")
+"""The names of those that mean the same in a collection of any size."""
 
 _EXACT, _STEM, _ALIKE = range(3)
 _NEAR = 3  # words apart at most
@@ -94,6 +99,7 @@ def read_terms(
     passages: int,
 ) -> Terms:
     """The terms of a question; `document_frequency_S` counts the passages that have each stem."""
+    passages = max(passages, LEAST_COLLECTION)
     kept: list[tuple[str, int, set[int]]] = []
     seen: set[int] = set()
     for word, kind in content_words(question):
@@ -151,9 +157,7 @@ def text_features(terms: Terms, sentences: Sequence[Sequence[Ints]]) -> Floats:
     return np.concatenate([features_KF[:, :both], shares_KF, features_KF[:, both:]], 1)
 
 
-def _passage(
-    terms: Terms, weights_N: Floats, ids_T: Ints, lengths: list[int]
-) -> list[float]:
+def _passage(terms: Terms, weights_N: Floats, ids_T: Ints, lengths: list[int]) -> list[float]:
     places = np.searchsorted(terms.ids_M, ids_T)
     places[places == len(terms.ids_M)] = 0
     hits = np.flatnonzero(terms.ids_M[places] == ids_T) if len(terms.ids_M) else places[:0]

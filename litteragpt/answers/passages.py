@@ -67,7 +67,9 @@ def cut(text: str, length: int = LENGTH, overlap: int = OVERLAP) -> list[Passage
                 passages.append(Passage(begin, last, heading))
                 begin = None
             if end - start > length:
-                passages += [Passage(*piece, heading) for piece in _pieces(text, start, end, length, overlap)]
+                passages += [
+                    Passage(*piece, heading) for piece in _pieces(text, start, end, length, overlap)
+                ]
                 continue
             begin = start if begin is None else begin
             last = end

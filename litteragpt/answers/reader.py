@@ -52,26 +52,23 @@ _WHICH: Final = re.compile(r"\b(qual|quais|que|cual|cuales)\b")
 
 _TOKEN: Final = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’-][^\W_]+)*|[^\w\s]")
 _YEAR: Final = re.compile(r"(1\d|20)\d\d$")
-_MONTHS: Final = frozenset(
-    "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro "
-    "enero febrero marzo mayo junio julio septiembre octubre noviembre diciembre".split()
-)
-_NUMBERS: Final = frozenset(
-    "um dois duas tres quatro cinco seis sete oito nove dez onze doze quinze vinte trinta "
-    "quarenta cinquenta sessenta setenta oitenta noventa cem cento duzentos mil milhao milhoes "
-    "bilhao bilhoes dos cuatro siete ocho nueve diez cien millon millones meio metade".split()
-)
-_UNITS: Final = frozenset(
-    "anos ano dias dia horas meses mes semanas km metros m kg por % reais dolares euros r us "
-    "minutos segundos graus vezes años pesos".split()
-)
-_IN: Final = frozenset("em no na nos nas en num numa".split())
-_OF: Final = frozenset("de do da dos das del".split())
-_BY: Final = frozenset("por pelo pela pelos pelas para ao a aos".split())
-_IS: Final = frozenset("e foi era sao eram foram ser es son fue fueron como".split())
-_ARTICLES: Final = frozenset("o a os as um uma el la los las un una".split())
-_AND: Final = frozenset("e ou y o que".split())
-_BECAUSE: Final = frozenset("porque pois devido causa ya".split())
+_LISTS: Final = {
+    "month": "janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro "
+    "dezembro enero febrero marzo mayo junio julio septiembre octubre noviembre diciembre",
+    "number": "um dois duas tres quatro cinco seis sete oito nove dez onze doze quinze vinte "
+    "trinta quarenta cinquenta sessenta setenta oitenta noventa cem cento duzentos mil milhao "
+    "milhoes bilhao bilhoes dos cuatro siete ocho nueve diez cien millon millones meio metade",
+    "unit": "anos ano dias dia horas meses mes semanas km metros m kg por % reais dolares euros "
+    "r us minutos segundos graus vezes pesos",
+    "in": "em no na nos nas en num numa",
+    "of": "de do da dos das del",
+    "by": "por pelo pela pelos pelas para ao a aos",
+    "is": "e foi era sao eram foram ser es son fue fueron como",
+    "article": "o a os as um uma el la los las un una",
+    "and": "e ou y o que",
+    "because": "porque pois devido causa ya",
+}
+_IN_LIST: Final = {name: frozenset(listed.split()) for name, listed in _LISTS.items()}
 
 _TRAITS: Final = 22
 """Figures of a word by itself."""
@@ -97,10 +94,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A passage as the model sees it; `T` tokens, at most `LONGEST` of which make a span.
+    """A passage as the model sees it; `T` words and marks, `LONGEST` of which make a span at most.
 
-    `edges_TF` are the figures of a span's first word (and, in the same order, of its last one,
-    with what follows in place of what goes before), `inside_TI` those of each word.
+    `starts_TF` are the figures of each as a span's first one, `ends_TF` as its last one,
+    `inside_TI` as one of its words; `sentence_T` is the number of its sentence.
     """
 
     offsets: tuple[tuple[int, int], ...]
@@ -266,21 +263,21 @@ def _traits(word: str, folded: str) -> tuple[float, ...]:
                 letter and word[0].isupper(),
                 word[0].isdigit(),
                 bool(_YEAR.match(word)),
-                folded in _MONTHS,
-                folded in _NUMBERS,
-                folded in _UNITS,
+                folded in _IN_LIST["month"],
+                folded in _IN_LIST["number"],
+                folded in _IN_LIST["unit"],
                 word in ",;:",
                 not letter and not word[0].isdigit(),
                 word in "([\"'“«",
                 word in ")]\"'”»",
                 word in ".!?",
-                folded in _IN,
-                folded in _OF,
-                folded in _BY,
-                folded in _IS,
-                folded in _ARTICLES,
-                folded in _AND,
-                folded in _BECAUSE,
+                folded in _IN_LIST["in"],
+                folded in _IN_LIST["of"],
+                folded in _IN_LIST["by"],
+                folded in _IN_LIST["is"],
+                folded in _IN_LIST["article"],
+                folded in _IN_LIST["and"],
+                folded in _IN_LIST["because"],
                 letter and len(word) > 9,
             ),
         )

@@ -78,7 +78,7 @@ def read_sets(folder: Path) -> QuestionSets:
             table = json.loads(read_text(path, _MAX_BYTES))
             for row in _rows(table):
                 passage, title, text, answers = row
-                group = path.stem + (title or passage)
+                group = path.stem + title if title else passage
                 test = hashlib.sha256(group.encode()).digest()[0] % 2 == 1
                 body = clean(html.unescape(passage))
                 marked = tuple(clean(html.unescape(each)) for each in answers)

@@ -10,22 +10,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from litteragpt.answers.matching import FEATURES
+from litteragpt.answers.matching import FEATURES, SIZELESS
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.files import read_json_object, write_text
 from litteragpt.tables import check_keys, typed
 
 WEIGHTS_FILE: Final = Path(__file__).with_name("weights.json")
 _MAX_BYTES: Final = 2**16
+_SIZELESS: Final = [FEATURES.index(name) for name in SIZELESS]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A linear score of a passage's figures, and the score from which on there is an answer.
 
-    Figures are `matching.FEATURES`, in their order. `confidence` maps them to the logarithm of
-    the odds that the best passage found holds the answer: weights, and the bias in its last
-    place. `threshold` is the probability from which on an answer is given.
+    `ranking` weighs `matching.FEATURES`. `confidence` weighs `matching.SIZELESS`, and has a bias
+    in its last place: their sum is the logarithm of the odds that the best passage found holds
+    the answer. `threshold` is the probability from which on an answer is given.
     """
 
     ranking: tuple[float, ...]
@@ -39,14 +40,14 @@ class Weights:
     def probability(self, features_F: Floats) -> float:
         """How probable it is that the best passage, with these figures, holds the answer."""
         *weights, bias = self.confidence
-        odds = float(features_F @ np.array(weights, np.float32)) + bias
+        odds = float(features_F[_SIZELESS] @ np.array(weights, np.float32)) + bias
         return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
 
     def save(self, path: Path) -> None:
         """Write the weights as JSON."""
         table: dict[str, Any] = {
             "ranking": dict(zip(FEATURES, self.ranking, strict=True)),
-            "confidence": dict(zip((*FEATURES, "bias"), self.confidence, strict=True)),
+            "confidence": dict(zip((*SIZELESS, "bias"), self.confidence, strict=True)),
             "threshold": self.threshold,
         }
         write_text(path, json.dumps(table, indent=1) + "\n")
@@ -59,7 +60,7 @@ class Weights:
         check_keys(table, keys, keys, str(path))
         return cls(
             _figures(table["ranking"], FEATURES, f"{path}: ranking"),
-            _figures(table["confidence"], (*FEATURES, "bias"), f"{path}: confidence"),
+            _figures(table["confidence"], (*SIZELESS, "bias"), f"{path}: confidence"),
             typed(table["threshold"], float, f"{path}: threshold"),
         )
 

@@ -12,7 +12,6 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -21,41 +20,18 @@ from types import TracebackType
 from typing import Protocol, cast
 from xml.etree import ElementTree
 
-import mwparserfromhell
-from mwparserfromhell.nodes import ExternalLink, HTMLEntity, Node, Tag, Template, Text, Wikilink
-from mwparserfromhell.wikicode import Wikicode
-
 from litteragpt.corpora.books import SourceError
 from litteragpt.files import read_json_object, write_text
-from litteragpt.sentences import split_sentences
 
-UNTOLD = "\ufffc"  # stands where a sentence has something that is no text
 _CHUNK = 1 << 16
 _MAX_PAGE = 16 * 2**20  # bytes of XML of one page; Wikipedia's own limit is 2 MiB of text
 _MAX_WIKITEXT = 400_000  # characters: longer pages are lists and tables
 _USER_AGENT = "LitteraGPT (corpus builder)"
-_NAMESPACES = re.compile(
-    r"\s*:?\s*(?:ficheiro|arquivo|imagem|file|image|categoria|category|m[íi]dia|media)\s*:",
-    re.IGNORECASE,
-)
-_LEFT_OUT = frozenset({"ref", "table", "gallery", "math", "code", "syntaxhighlight", "timeline"})
 _CATEGORY = re.compile(
     r"^[A-ZÁÉÍÓÚÂÊÔÇ][\w-]*s (?:[\w-]+ ){0,5}(?:d[aeo]s?|em|n[ao]s?|por|com|entre) "
     r"(?:[\w'().-]+ ){1,6}(?=(?:O|A|Os|As|Em|Eles?|Elas?|Na|No|Foi|É|Uma?|Seu|Sua|Após|Durante|Com|"
     r"Para|Por|De|Segundo|Entre|Além)\b )"
 )
-_MAGIC = re.compile(r"__[A-Z]+__")
-_MAX_UNCLOSED = 24
-_CLOSES = {"}}": "{{", "]]": "[[", "|}": "{|", "]": "["}
-_MARKS = re.compile(
-    r"\{\{|\}\}|\[\[|\]\]|\{\||\|\}|\[|\]|</[a-z]|<[a-z](?:[^<>]*[^<>/])?>", re.IGNORECASE
-)
-_CELL = re.compile(r"[|!]")
-_LIST = re.compile(r"^[*#:;].*$", re.MULTILINE)
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_NUMBERS = frozenset({"fmtn", "formatnum", "val", "unit", "unidade"})
-_SILENT = ("sfn", "harv", "citar", "cite", "ref", "nota", "efn", "carece")
-
 Report = Callable[[str], None]
 
 
@@ -76,31 +52,18 @@ class Article:
 def dump_articles(packed: Readable) -> Iterator[Article]:
     """The articles of a dump in its order; redirects and other kinds of pages are passed over.
 
-    Raises SourceError for what is no bz2, no XML, or has a page too large to be one.
+    Raises SourceError for what is no bz2, no XML, or has a page too large to be one; and where
+    the parser of wikitext is not installed, since nothing else needs it.
     """
+    try:
+        from litteragpt.corpora.wikitext import plain_sentences
+    except ModuleNotFoundError as error:
+        raise SourceError(
+            f"a dump of Wikipedia needs the package {error.name}: pip install 'litteragpt[data]'"
+        ) from error
     for title, wikitext in _pages(_unpacked(packed)):
         if sentences := plain_sentences(wikitext):
             yield Article(title, tuple(sentences))
-
-
-def plain_sentences(wikitext: str) -> list[str]:
-    """The sentences of the running text of a page of wikitext.
-
-    Tables, references, pictures, categories, headings and items of lists are left out; of
-    links and of bold and italic text the text stays, and of the templates that write a number
-    or a foreign word. A sentence around any other template is broken: it has `UNTOLD` in its
-    place, by which it is known. A page with much that is never closed gives nothing: the
-    parser would try each opening in each way.
-    """
-    if _unclosed(wikitext) > _MAX_UNCLOSED:
-        return []
-    code = mwparserfromhell.parse(_LIST.sub("", _BREAK.sub(" ", wikitext)), skip_style_tags=True)
-    text = _MAGIC.sub("", _text(code)).replace("'''", "").replace("''", "")
-    sentences: list[str] = []
-    for line in text.split("\n"):
-        if line.strip(f" {UNTOLD}") and not _CELL.match(line):
-            sentences.extend(piece.strip() for piece in split_sentences(line.strip()))
-    return [sentence for sentence in sentences if sentence]
 
 
 def without_category(line: str) -> str:
@@ -111,64 +74,6 @@ def without_category(line: str) -> str:
     small word that begins a sentence in its middle.
     """
     return _CATEGORY.sub("", line)
-
-
-def _unclosed(wikitext: str) -> int:
-    """How many templates, links, tables and tags are opened and not closed in their turn."""
-    opened: list[str] = []
-    depth: Counter[str] = Counter()
-    unclosed = 0
-    for mark in _MARKS.findall(wikitext):
-        if not mark.startswith("</") and mark not in _CLOSES:
-            opened.append(mark if mark in _CLOSES.values() else "<")
-            depth[opened[-1]] += 1
-            continue
-        kind = _CLOSES.get(mark, "<")
-        while depth[kind]:
-            depth[opened[-1]] -= 1
-            if opened.pop() == kind:
-                break
-            unclosed += 1
-    return unclosed + len(opened)
-
-
-def _text(code: Wikicode) -> str:
-    """The running text of a tree of wikitext; the parser bounds its depth."""
-    return "".join(_text_of(node) for node in code.nodes)
-
-
-def _text_of(node: Node) -> str:
-    """What a node adds to the running text; comments, headings and arguments add nothing."""
-    if isinstance(node, Text):
-        return str(node.value)
-    if isinstance(node, HTMLEntity):
-        return node.normalize()
-    if isinstance(node, Wikilink):
-        outside = _NAMESPACES.match(str(node.title))
-        return "" if outside else _text(node.title if node.text is None else node.text)
-    if isinstance(node, ExternalLink):
-        return _text(node.title) if node.title is not None else ""
-    if isinstance(node, Template):
-        return _text_of_template(node)
-    if isinstance(node, Tag):
-        name = str(node.tag).strip().lower()
-        if name in _LEFT_OUT:
-            return UNTOLD if name == "math" else ""
-        return _text(node.contents) if node.contents is not None else ""
-    return ""
-
-
-def _text_of_template(template: Template) -> str:
-    """What a template writes, where that is known; `UNTOLD` where it is not."""
-    name = str(template.name).strip().lower().replace("_", " ")
-    values = [str(each.value).strip() for each in template.params if not each.showkey]
-    if name.startswith(_SILENT):
-        return ""
-    if values and name in _NUMBERS:
-        return " ".join(values[:2])
-    if values and (name == "lang" or name.startswith("lang-")):
-        return values[-1]
-    return UNTOLD
 
 
 def _unpacked(packed: Readable) -> Iterator[bytes]:

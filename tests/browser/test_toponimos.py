@@ -55,7 +55,7 @@ def test_a_list_by_the_keyboard_alone(open_tab: OpenTab) -> None:
 def test_the_map_says_where_and_the_letters_are_there(open_tab: OpenTab) -> None:
     page = open_tab(height=1400).go(LIST)
     marks(page).first.hover(force=True)
-    said = page.locator(".hoverlayer")
+    said = page.locator(".hoverlayer").first
     said.get_by_text("Alta Floresta D'Oeste (RO)").wait_for()
     assert "Centro" in (said.text_content() or "")
     letters = page.locator(".js-plotly-plot").nth(1).locator(".textpoint")

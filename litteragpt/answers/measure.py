@@ -1,0 +1,88 @@
+"""How well an index and its reader do on questions whose passage and answer are known."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from litteragpt.answers.index import CANDIDATES, Index
+from litteragpt.answers.reader import load_reader
+from litteragpt.answers.sets import Question
+
+_ARTICLES = frozenset({"o", "a", "os", "as", "um", "uma", "uns", "umas"})
+
+
+def f1(given: str, marked: str) -> float:
+    """The harmonic mean of precision and recall of the words of two answers."""
+    mine, theirs = _words(given), _words(marked)
+    if not mine or not theirs:
+        return float(mine == theirs)
+    shared = sum((Counter(mine) & Counter(theirs)).values())
+    return 2 * shared / (len(mine) + len(theirs))
+
+
+def _words(text: str) -> list[str]:
+    plain = re.sub(r"[^\w\s]", " ", text.lower())
+    return [word for word in plain.split() if word not in _ARTICLES]
+
+
+def ranks(index: Index, questions: Sequence[Question]) -> dict[str, list[int]]:
+    """The rank, from 0, of each question's passage for BM25 alone and for us."""
+    found: dict[str, list[int]] = {"BM25 alone": [], "ours": []}
+    for question in questions:
+        plain_P = index.plain_scores(question.text)
+        order = np.argsort(-plain_P, kind="stable")
+        found["BM25 alone"].append(int(np.flatnonzero(order == question.passage)[0]))
+        numbers = [hit.number for hit in index.search(question.text, CANDIDATES)]
+        rank = numbers.index(question.passage) if question.passage in numbers else len(index)
+        found["ours"].append(rank)
+    return found
+
+
+def spans(index: Index, questions: Sequence[Question]) -> dict[str, float]:
+    """Mean F1 of what is read from the right passage, and from the first one found."""
+    reader = load_reader()
+    right, found = [], []
+    for question in questions:
+        if not question.spans:
+            continue
+        texts = [index.text(question.passage)]
+        texts += [index.text(hit.number) for hit in index.search(question.text, 1)]
+        scores = []
+        for text in texts:
+            span = reader.read(question.text, text)
+            words = text[span.start : span.end] if span else ""
+            scores.append(max(f1(words, marked) for marked in question.answers))
+        right.append(scores[0])
+        found.append(scores[1] if len(scores) > 1 else 0.0)
+    if not right:
+        return {"questions": 0}
+    return {
+        "questions": len(right),
+        "F1, right passage": statistics.mean(right),
+        "F1, found passage": statistics.mean(found),
+    }
+
+
+def unanswered(index: Index, questions: Sequence[Question]) -> dict[str, float]:
+    """How the threshold parts questions that have their passage from those that have not."""
+    silent_with = silent_without = 0
+    for question in questions:
+        hits = index.search(question.text, 2)
+        left = [hit for hit in hits if hit.number != question.passage]
+        for kept, with_it in ((hits, True), (left, False)):
+            sure = kept and (
+                index.weights.probability(kept[0].features_F) >= index.weights.threshold
+            )
+            silent_with += with_it and not sure
+            silent_without += not with_it and not sure
+    return {
+        "questions": len(questions),
+        "answered of those with their passage": 1 - silent_with / len(questions),
+        "precision": silent_without / max(silent_with + silent_without, 1),
+        "recall": silent_without / len(questions),
+    }
