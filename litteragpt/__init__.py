@@ -42,7 +42,7 @@ __all__ = [
     "read_metrics",
 ]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:

@@ -246,6 +246,9 @@ def update_index(
         except DocumentError as error:
             problems.append(str(error))
             report(str(error))
+    if not documents:
+        broken = f": {problems[0]}" if problems else ""
+        raise ValueError(f"{folder} holds no document that can be read{broken}")
     present = {document.name for document in documents}
     kept = tuple(sorted(present - set(read)))
     same = old is not None and tuple(documents) == old.documents

@@ -190,6 +190,10 @@ def test_the_index_follows_the_files(tmp_path: Path) -> None:
     assert answer("Quando foi proibida a pesca da baleia no Brasil?", after.index).answer is None
     with pytest.raises(ValueError, match="is not a folder"):
         update_index(tmp_path / "nada")
+    for path in docs.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="holds no document that can be read: bom.docx"):
+        update_index(docs, after.index)
 
 
 def test_languages_are_told_apart() -> None:
