@@ -44,27 +44,28 @@ def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: boo
 
     Drawn before the prompt, wherever it stands: who can type can then press Ctrl+Enter.
     """
-    if job is not None and not job.done:
-        st.button(
-            t("composer.stop"),
-            key=f"{page}.stop",
-            on_click=job.stop,
-            icon=":material/stop_circle:",
-            shortcut="Escape",
-        )
-        return
-    # A form of this button alone, for the key's sake: the client (1.67) fetches the code of a plain
-    # button when it first draws one, and hears no shortcut until then; a form's is there at once.
+    # A form of this button alone: the client (1.67) fetches the code of a plain button when it
+    # first draws one, hears no shortcut until then, and may put it off for as long as a text
+    # streams; a form's is there at once.
     with st.form(f"{page}.form", border=False, width="content"):
-        st.form_submit_button(
-            label,
-            key=f"{page}.go",
-            type="primary",
-            on_click=desk().intend,
-            args=(page, "generate"),
-            shortcut="Ctrl+Enter",
-            disabled=disabled,
-        )
+        if job is not None and not job.done:
+            st.form_submit_button(
+                t("composer.stop"),
+                key=f"{page}.stop",
+                on_click=job.stop,
+                icon=":material/stop_circle:",
+                shortcut="Escape",
+            )
+        else:
+            st.form_submit_button(
+                label,
+                key=f"{page}.go",
+                type="primary",
+                on_click=desk().intend,
+                args=(page, "generate"),
+                shortcut="Ctrl+Enter",
+                disabled=disabled,
+            )
 
 
 def seed_for(page: str, intent: Intent) -> int:

@@ -16,12 +16,14 @@ WIDE_PAGES = frozenset({"comparar"})
 def main() -> None:
     """Draw the frame and run the page that the address names."""
     t = language.words()
+    # Not in a folder `pages`: Streamlit would serve its files by itself, without this frame, to
+    # whoever comes to an address such as /comparar before anyone has come to another.
     # Pages without icons: a page's icon becomes its favicon, fetched from a font server.
     pages = [
-        st.Page("pages/generar.py", title=t("nav.generate"), url_path="generar", default=True),
-        st.Page("pages/comparar.py", title=t("nav.compare"), url_path="comparar"),
-        st.Page("pages/toponimos.py", title=t("nav.names"), url_path="toponimos"),
-        st.Page("pages/modelos.py", title=t("nav.models"), url_path="modelos"),
+        st.Page("views/generar.py", title=t("nav.generate"), url_path="generar", default=True),
+        st.Page("views/comparar.py", title=t("nav.compare"), url_path="comparar"),
+        st.Page("views/toponimos.py", title=t("nav.names"), url_path="toponimos"),
+        st.Page("views/modelos.py", title=t("nav.models"), url_path="modelos"),
     ]
     page = st.navigation(pages, position="hidden")
     st.set_page_config(

@@ -74,7 +74,7 @@ class Index:
         names = [document.name for document in self.documents]
         if len(set(names)) < len(names):
             raise ValueError("two documents of an index have the same name")
-        self.weights = weights or load_weights()
+        self._weights = weights
         self.places = tuple(
             (document, passage) for document in self.documents for passage in document.passages
         )
@@ -92,6 +92,11 @@ class Index:
         self._gram_ids: dict[str, int] = {}
         self._stem_field = _field(stems, len(self._vocabulary.stems))
         self._gram_field = self._letters()
+
+    @property
+    def weights(self) -> Weights:
+        """The weights that were given, or else those of the package."""
+        return self._weights or load_weights()
 
     def __len__(self) -> int:
         """The number of passages."""
@@ -128,10 +133,9 @@ class Index:
         if not self.places:
             return np.empty(0, np.int32), np.empty((0, 0), np.float32)
         grams = {gram for word in terms.words for gram in letter_grams(word, _LETTERS)}
-        stem_P = _scores(self._stem_field, terms.stems)
-        gram_P = _scores(
-            self._gram_field, [self._gram_ids[gram] for gram in grams if gram in self._gram_ids]
-        )
+        gram_ids = [self._gram_ids[gram] for gram in sorted(grams) if gram in self._gram_ids]
+        stem_P = self._scores(self._stem_field, terms.stems)
+        gram_P = self._scores(self._gram_field, gram_ids)
         stem_most, gram_most = float(stem_P.max()), float(gram_P.max())
         if gram_most <= 0 and stem_most <= 0:
             return np.empty(0, np.int32), np.empty((0, 0), np.float32)
@@ -154,7 +158,7 @@ class Index:
 
     def plain_scores(self, question: str) -> Floats:
         """BM25 of stems alone, for every passage: what the index is measured against."""
-        return _scores(self._stem_field, self.terms(question[:MAX_QUESTION]).stems)
+        return self._scores(self._stem_field, self.terms(question[:MAX_QUESTION]).stems)
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder, made if need be; `load` reads it."""
@@ -190,7 +194,13 @@ class Index:
                 sentences.append(np.array(ids, np.int32))
         return sentences or [np.empty(0, np.int32)]
 
-    def _letters(self) -> bm25s.BM25:
+    def _scores(self, field: bm25s.BM25 | None, ids: Sequence[int]) -> Floats:
+        """The score of every passage; all 0 where no id is asked for."""
+        if field is None or not ids:
+            return np.zeros(len(self.places), np.float32)
+        return cast(Floats, field.get_scores_from_ids(list(ids)))
+
+    def _letters(self) -> bm25s.BM25 | None:
         """The field of letters."""
         grams_V = []
         for word in self._vocabulary.words:
@@ -266,18 +276,15 @@ def _unchanged(document: Document, path: Path, language: Language | None) -> boo
     return same and language in (None, document.language)
 
 
-def _field(passages: Sequence[Ints], size: int) -> bm25s.BM25:
-    """BM25 over passages that are ids below `size`."""
+def _field(passages: Sequence[Ints], size: int) -> bm25s.BM25 | None:
+    """BM25 over passages that are ids below `size`; None where none has any."""
+    if not any(map(len, passages)):
+        return None
     field = bm25s.BM25(k1=_K1, b=_B)
-    if passages:
-        tokens = [ids.tolist() for ids in passages]
-        vocabulary = {str(index): index for index in range(max(size, 1))}
-        field.index((tokens, vocabulary), create_empty_token=False, show_progress=False)
+    vocabulary = {str(index): index for index in range(size)}
+    tokens = [ids.tolist() for ids in passages]
+    field.index((tokens, vocabulary), create_empty_token=False, show_progress=False)
     return field
-
-
-def _scores(field: bm25s.BM25, ids: Sequence[int]) -> Floats:
-    return cast(Floats, field.get_scores_from_ids(list(ids)))
 
 
 def _to_table(document: Document) -> dict[str, Any]:

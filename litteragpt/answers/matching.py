@@ -51,8 +51,8 @@ FEATURES: Final = (
     "bm25 of letters, share",
 )
 """Their names, in order. A share is of all the terms' weight, or of the best passage's score."""
-SIZELESS: Final = (*(f"{name}, share" for name in _BOTH), "log words", "terms")
-"""The names of those that mean the same in a collection of any size."""
+SIZELESS: Final = tuple(name for name in FEATURES if not name.startswith("bm25"))
+"""The names of those that mean much the same whatever else the collection holds."""
 
 _EXACT, _STEM, _ALIKE = range(3)
 _NEAR = 3  # words apart at most

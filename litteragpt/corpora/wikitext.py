@@ -79,7 +79,7 @@ def _text_of(node: Node) -> str:
     if isinstance(node, Text):
         return str(node.value)
     if isinstance(node, HTMLEntity):
-        return node.normalize()
+        return str(node.normalize())
     if isinstance(node, Wikilink):
         outside = _NAMESPACES.match(str(node.title))
         return "" if outside else _text(node.title if node.text is None else node.text)

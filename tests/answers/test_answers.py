@@ -33,7 +33,7 @@ def index() -> Index:
         ("Quantos livros guarda a biblioteca central?", "universidade.md", "85"),
         ("Quando foi proibida a pesca da baleia no Brasil?", "oceano.txt", "1987"),
         ("¿En qué año fue publicada la novela en Madrid?", "quijote.txt", "1605"),
-        ("¿Quién era el escudero de don Quijote?", "quijote.txt", "Sancho Panza"),
+        ("¿Dónde fue publicada la novela?", "quijote.txt", "Madrid"),
     ],
 )
 def test_an_answer_stands_in_its_document(
@@ -192,7 +192,7 @@ def test_the_index_follows_the_files(tmp_path: Path) -> None:
         update_index(tmp_path / "nada")
     for path in docs.iterdir():
         path.write_bytes(b"")
-    with pytest.raises(ValueError, match="holds no document that can be read: bom.docx"):
+    with pytest.raises(ValueError, match=r"holds no document that can be read: bom"):
         update_index(docs, after.index)
 
 

@@ -49,7 +49,7 @@ def open_app(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]
         at = AppTest.from_file(str(MAIN), default_timeout=60)
         at.query_params.update(query)
         if page != "generar":
-            at.switch_page(f"pages/{page}.py")
+            at.switch_page(f"views/{page}.py")
         at.run()
         opened.append(at)
         return at

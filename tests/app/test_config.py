@@ -8,9 +8,8 @@ from typing import Any
 
 from streamlit import config
 
-CONFIG = tomllib.loads(
-    (Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text(encoding="utf-8")
-)
+ROOT = Path(__file__).parents[2]
+CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
 
 def _flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
@@ -33,3 +32,8 @@ def test_no_telemetry_no_tracebacks_no_watcher() -> None:
     assert CONFIG["server"]["enableXsrfProtection"] is True
     assert CONFIG["server"]["enableCORS"] is True
     assert CONFIG["server"]["enableAgentApi"] is False
+
+
+def test_no_page_can_be_had_without_the_frame() -> None:
+    """Beside a `pages` folder Streamlit serves its files by themselves until a first visit."""
+    assert not (ROOT / "app" / "pages").exists()

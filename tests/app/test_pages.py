@@ -140,8 +140,8 @@ def test_a_rerun_does_not_touch_the_job_and_another_page_does_not_lose_it(
     job = job_of(at)
     at.segmented_control(key="language_choice").set_value("pt").run()
     assert job_of(at) is job
-    at.switch_page("pages/modelos.py").run()
-    at.switch_page("pages/generar.py").run()
+    at.switch_page("views/modelos.py").run()
+    at.switch_page("views/generar.py").run()
     assert job_of(at) is job
     finish(at)
     assert job.finish == ["length"]
@@ -155,8 +155,8 @@ def test_settings_outlive_a_visit_to_another_page(open_app: Open) -> None:
     assert at.select_slider(key="generar.temperature").value == 1.1
     at.select_slider(key="generar.temperature").set_value(1.5).run()
     assert at.segmented_control(key="generar.preset").value is None
-    at.switch_page("pages/modelos.py").run()
-    at.switch_page("pages/generar.py").run()
+    at.switch_page("views/modelos.py").run()
+    at.switch_page("views/generar.py").run()
     assert at.select_slider(key="generar.temperature").value == 1.5
     assert at.select_slider(key="generar.min_p").value == 0.05
 
@@ -351,7 +351,7 @@ def test_a_broken_checkpoint_is_one_error_and_the_others_work(
     at = open_app("modelos", root=tmp_path)
     assert [error.value for error in at.exception] == []
     assert [error.value for error in at.error] == [Words("es")("models.broken")]
-    at.switch_page("pages/generar.py").run()
+    at.switch_page("views/generar.py").run()
     at.text_area[0].set_value("En un").run()
     at.button(key="generar.go").click().run()
     assert finish(at).request.model == "good"

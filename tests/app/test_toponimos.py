@@ -132,7 +132,7 @@ def test_only_what_is_invented(open_app: Open, kinds_root: Path) -> None:
     at.toggle(key="toponimos.invented").set_value(True).run()
     calm(at)
     assert shown(at).count('role="rowheader"') == len(invented)
-    assert "lg-known" not in shown(at)
+    assert "lg-badge lg-known" not in shown(at)
 
 
 def test_a_long_list_is_cut_on_the_page_alone(open_app: Open, kinds_root: Path) -> None:

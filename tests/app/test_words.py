@@ -11,7 +11,7 @@ import pytest
 from app.i18n.words import LANGUAGES, Words, catalogue, placeholders
 
 APP = Path(__file__).parents[2] / "app"
-SOURCES = sorted([*APP.glob("pages/*.py"), *APP.glob("blocks/*.py")])
+SOURCES = sorted([*APP.glob("views/*.py"), *APP.glob("blocks/*.py")])
 
 SAYING = re.compile(
     "title|header|subheader|caption|write|markdown|text|info|warning|error|success|toast|button|"

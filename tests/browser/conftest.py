@@ -46,7 +46,7 @@ def address(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
     root = tmp_path_factory.mktemp("served")
     save_tiny(root)
     save_names(root)
-    save_tiny(root, "slow", layers=8, width=256)
+    save_tiny(root, "slow", layers=12, width=384)
     with serve(root, tmp_path_factory.mktemp("log") / "server.log") as address:
         yield address
 
