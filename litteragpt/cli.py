@@ -22,6 +22,7 @@ from rich.text import Text
 from tyro.conf import Positional, UseAppendAction
 
 if TYPE_CHECKING:
+    from litteragpt.checkpoint import CheckpointInfo
     from litteragpt.protocols import Replacement
 
 DEFAULT_MODEL = "litteragpt-es"
@@ -342,7 +343,7 @@ def models(*, json: bool = False) -> None:
                 "architecture": info.architecture,
                 "parameters": info.parameters,
                 "context": info.config["model"].get("context"),
-                "validation": info.config["training"].get("reached", {}).get("val_loss"),
+                "validation": validation_loss(info),
             }
             for info in listed.found
         ]
@@ -351,7 +352,7 @@ def models(*, json: bool = False) -> None:
         return
     table = Table("name", "architecture", "parameters", "validation, nats/char")
     for info in listed.found:
-        loss = info.config["training"].get("reached", {}).get("val_loss")
+        loss = validation_loss(info)
         table.add_row(
             info.name,
             info.architecture,
@@ -405,6 +406,14 @@ def app(*, port: int = 8501, address: str = "localhost", browser: bool = True) -
     code = subprocess.run(command, cwd=root, env=environment, check=False).returncode
     if code:
         raise ValueError(f"streamlit ended with status {code}: is it installed, the port free?")
+
+
+def validation_loss(info: CheckpointInfo) -> float | None:
+    """What a checkpoint says of its loss on validation, after reinforcement where there was any."""
+    training = info.config["training"]
+    after = training.get("reinforce", {}).get("after", {})
+    loss = after.get("val_nats_per_char", training.get("reached", {}).get("val_loss"))
+    return loss if isinstance(loss, float) else None
 
 
 def tell_replaced(replaced: Sequence[Replacement]) -> None:

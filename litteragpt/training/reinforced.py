@@ -96,6 +96,10 @@ def _publish(
     metrics = [*read_metrics(info.path)]
     with curve.open(encoding="utf-8") as file:
         metrics += [{"reinforce": json.loads(line)} for line in file]
+    # Where the curve ends is what the checkpoint is: its loss is no longer the trained model's.
+    trained = next((line for line in reversed(metrics) if "val_loss" in line), None)
+    if trained is not None:
+        metrics.append({**trained, "val_loss": reached.after.val_nats_per_char})
     metrics_file = curve.with_name(METRICS_FILE + ".reinforced")
     lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in metrics]
     metrics_file.write_text("".join(lines), encoding="utf-8")

@@ -76,7 +76,11 @@ def test_the_checkpoint_is_reinforced_in_its_place(tmp_path: Path) -> None:
     assert isinstance(before.model, Decoder)
     assert not torch.equal(after.model.head.weight, before.model.head.weight)
     metrics = read_metrics(checkpoints / "names")
-    assert metrics == [{"step": 1, "val_loss": 2.0}, *({"reinforce": line} for line in told)]
+    assert metrics == [
+        {"step": 1, "val_loss": 2.0},
+        *({"reinforce": line} for line in told),
+        {"step": 1, "val_loss": reached.after.val_nats_per_char},
+    ]
     curve = (runs / "names" / "reinforce.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in curve] == told
     order = [after.info.card.index(f"## {part}") for part in ("Training", "Reinf", "Intended")]
