@@ -176,3 +176,29 @@ def test_export_writes_a_folder(
 ) -> None:
     assert call(monkeypatch, "export", "mini", "out") == 0
     assert json.loads((home / "out" / "config.json").read_text())["model_type"] == "qwen3"
+
+
+def test_ask_answers_from_documents_or_says_that_nothing_fits(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docs = home / "docs"
+    docs.mkdir()
+    text = (
+        "A biblioteca municipal foi fundada em 1887 por Joaquim Nabuco. "
+        "Abre de segunda a sexta, das nove às dezoito horas.\n"
+    )
+    (docs / "biblioteca.txt").write_text(text, encoding="utf-8")
+    (docs / "broken.pdf").write_bytes(b"no pdf")
+    arguments = ["--docs", str(docs), "--index", str(home / "index"), "--json"]
+    for _ in range(2):  # read anew, then from the index that was kept
+        assert call(monkeypatch, "ask", "Quando foi fundada a biblioteca?", *arguments) == 0
+        out, err = capsys.readouterr()
+        found = json.loads(out)
+        assert found["source"].endswith("biblioteca.txt")
+        assert "1887" in found["answer"]
+        assert text[found["start"] : found["end"]] == found["answer"]
+        assert "broken.pdf" in err
+    assert call(monkeypatch, "ask", "Qual é a massa do bóson de Higgs?", *arguments) == 0
+    assert json.loads(capsys.readouterr().out)["answer"] is None
+    assert call(monkeypatch, "ask", "Quem?", "--docs", str(home / "nowhere")) == 2
+    assert "error: " in capsys.readouterr().err
