@@ -39,16 +39,18 @@ def prompt_area(t: Words, page: str, info: CheckpointInfo, *, height: int = 96) 
             )
 
 
-def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: bool = False) -> None:
-    """Start; or, while a job runs, stop it.
+def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: bool = False) -> bool:
+    """Start; or, while a job runs, stop it. Says whether it is there to stop.
 
+    A job may end at any moment: the rest of the page's run goes by what its button is.
     Drawn before the prompt, wherever it stands: who can type can then press Ctrl+Enter.
     """
     # A form of this button alone: the client (1.67) fetches the code of a plain button when it
     # first draws one, hears no shortcut until then, and may put it off for as long as a text
     # streams; a form's is there at once.
+    running = job is not None and not job.done
     with st.form(f"{page}.form", border=False, width="content"):
-        if job is not None and not job.done:
+        if job is not None and running:
             st.form_submit_button(
                 t("composer.stop"),
                 key=f"{page}.stop",
@@ -66,6 +68,7 @@ def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: boo
                 shortcut="Ctrl+Enter",
                 disabled=disabled,
             )
+    return running
 
 
 def seed_for(page: str, intent: Intent) -> int:

@@ -49,12 +49,13 @@ def page() -> None:
 
     above = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
-        go_button(t, PAGE, job, label=t("compare.button"), disabled=not _enough(_temperatures()))
+        enough = _enough(_temperatures())
+        running = go_button(t, PAGE, job, label=t("compare.button"), disabled=not enough)
     with above:
         info = models.choose(t, listed, key=_key("model"))
         prompt_area(t, PAGE, info, height=80)
         temperature_pills(t)
-    if not _enough(_temperatures()):
+    if not enough:
         st.caption(t("compare.how_many", low=t.count(links.ROWS[0]), high=t.count(links.ROWS[1])))
     with st.expander(t("settings.title"), icon=":material/tune:"):
         fields(t, info)
@@ -63,7 +64,7 @@ def page() -> None:
     with box:
         if job is not None:
             sharing.reflect(t, job)
-            result(t, job)
+            result(t, job, running)
         else:
             models.load(t, info)
 
@@ -129,7 +130,7 @@ def fields(t: Words, info: CheckpointInfo) -> None:
             settings.slider(t, PAGE, name)
 
 
-def result(t: Words, job: Job) -> None:
+def result(t: Words, job: Job, running: bool) -> None:
     """The texts as they come; when they are there, what can be done with them."""
     if job.replaced:
         st.html(facts.replacements_html(t, job.replaced))
@@ -144,7 +145,7 @@ def result(t: Words, job: Job) -> None:
         texts.html(render_panes(t, job.request.prompt, panes, colours))
         status.html(facts.status_html(t, job))
 
-    if not job.done:
+    if running:
         live.follow(job, draw)
     draw()
     with after.container():

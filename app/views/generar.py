@@ -56,8 +56,8 @@ def page() -> None:
 
     above = st.container()
     with st.container(horizontal=True, vertical_alignment="center"):
-        go_button(t, PAGE, job, label=t("generate.button"))
-        if job is not None and job.done:
+        running = go_button(t, PAGE, job, label=t("generate.button"))
+        if job is not None and not running:
             after_buttons(t, job)
     with above:
         info = models.choose(t, listed, key=settings.state_key(PAGE, "model"))
@@ -70,7 +70,7 @@ def page() -> None:
             pieces.section(t, model, settings.get(PAGE, "prompt"))
     if job is not None:
         sharing.reflect(t, job)
-        result(t, job)
+        result(t, job, running)
 
 
 def start(t: Words, listed: CheckpointList, intent: Intent, link: links.Link | None) -> None:
@@ -153,7 +153,7 @@ def fields(t: Words, info: CheckpointInfo) -> None:
     )
 
 
-def result(t: Words, job: Job) -> None:
+def result(t: Words, job: Job, running: bool) -> None:
     """The text as it comes; when it is there, what can be done with it."""
     if job.replaced:
         st.html(facts.replacements_html(t, job.replaced))
@@ -178,7 +178,7 @@ def result(t: Words, job: Job) -> None:
         draw_text()
         draw_status()
 
-    if not job.done:
+    if running:
         live.follow(job, draw)
     draw_status()
     if coloured:

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.state.session_state import SessionState
 
-from app.blocks import downloads, film, links, live, models
+from app.blocks import downloads, film, links, live, models, sharing
 from app.blocks.jobs import Job
 from app.i18n import Words
 from tests.app.conftest import Open, calm, desk_of, finish, job_of, shown
@@ -276,6 +276,25 @@ def test_a_message_right_behind_the_buttons_loses_no_wish(
     assert behind == 0
     assert finish(at).request.prompt == "En un"
     calm(at)
+
+
+@pytest.mark.parametrize("name", ["generar", "comparar"])
+def test_a_job_that_ends_while_the_page_is_drawn_gives_its_button_back(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    reflect = sharing.reflect
+
+    def late(t: Words, job: Job) -> None:
+        job.join(60)
+        reflect(t, job)
+
+    monkeypatch.setattr(sharing, "reflect", late)
+    at = open_app(name)
+    at.button(key=f"{name}.go").click().run()
+    calm(at)
+    assert job_of(at, name).done
+    assert f"{name}.stop" not in [button.key for button in at.button]
+    assert f"{name}.go" in [button.key for button in at.button]
 
 
 def test_an_example_fills_in_and_starts(open_app: Open) -> None:
