@@ -1,0 +1,38 @@
+"""The command line: each sub-command is a thin skin over a Python function.
+
+Text and JSON go to standard output, everything else to standard error. Exit status: 0, 2 for
+what the user can mend (one line says what), 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import tyro
+
+from litteragpt.cli.answering import ask
+from litteragpt.cli.looking import evaluate, export, models
+from litteragpt.cli.making import data, reinforce, train
+from litteragpt.cli.serving import app
+from litteragpt.cli.writing import generate, names
+
+
+def main() -> int:
+    """The `litteragpt` command."""
+    # A prompt may hold what the terminal's encoding lacks, such as half a surrogate pair.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    commands = (data, train, reinforce, evaluate, generate, names, ask, models, export, app)
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {command.__name__: command for command in commands},
+            prog="litteragpt",
+            description="Small language models in Spanish and Portuguese: train, use, look inside.",
+        )
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    return 0

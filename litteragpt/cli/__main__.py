@@ -1,0 +1,7 @@
+"""`python -m litteragpt.cli`: the `litteragpt` command."""
+
+import sys
+
+from litteragpt.cli import main
+
+sys.exit(main())
