@@ -36,9 +36,9 @@ clean:
 	touch $@
 
 .venv/app.stamp: .venv/base.stamp pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[app,answers]'
+	$(BIN)/python -m pip install --quiet --editable '.[app,answers,entities]'
 	touch $@
 
 .venv/test.stamp: .venv/app.stamp
-	$(BIN)/python -m pip install --quiet --group test --editable '.[app,answers,data,hf]'
+	$(BIN)/python -m pip install --quiet --group test --editable '.[app,answers,data,entities,hf,ray]'
 	touch $@

@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from litteragpt.checkpoint import (
-    CheckpointError,
     CheckpointInfo,
     CheckpointList,
     list_checkpoints,
@@ -22,9 +21,11 @@ from litteragpt.checkpoint import (
     read_metrics,
     resolve,
 )
+from litteragpt.entities.loading import load_tagger, taggers
 from litteragpt.generation.sampling import SamplingConfig
 from litteragpt.generation.text import Completion, Step, Stream, TextModel, Token
 from litteragpt.protocols import Replacement
+from litteragpt.weights import CheckpointError
 
 __all__ = [
     "CheckpointError",
@@ -39,7 +40,9 @@ __all__ = [
     "Token",
     "list_checkpoints",
     "load",
+    "load_tagger",
     "read_metrics",
+    "taggers",
 ]
 
 __version__ = "0.3.0"
@@ -48,9 +51,17 @@ __version__ = "0.3.0"
 def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:
     """The language model of a checkpoint, by its name in `checkpoints/` or by its folder.
 
+    A folder of Hugging Face's layout will do, too: see `litteragpt.huggingface`.
     Raises `CheckpointError` (a `ValueError`) where there is none, or where a file of it is
     malformed.
     """
     loaded = load_checkpoint(resolve(name), device=device)
     info = loaded.info
-    return TextModel(loaded.model, loaded.tokenizer, name=info.name, info=info, reads=info.reads)
+    return TextModel(
+        loaded.model,
+        loaded.tokenizer,
+        name=info.name,
+        info=info,
+        reads=info.reads,
+        end_ids=loaded.end_ids,
+    )

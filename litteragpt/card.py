@@ -83,7 +83,7 @@ def write_card(
     limits = "\n".join(f"- {' '.join(limit.split())}" for limit in (*text.limits, *_LIMITS))
     sections = [
         _front_matter(language, name, text.tags),
-        f"# {_escape(name)}",
+        f"# {escape_cell(name)}",
         " ".join(text.description.split()),
         f"## Data\n\n{_data(sources)}",
         "## Licence\n\nThe weights: Apache-2.0. The texts: as in the table above.",
@@ -92,8 +92,8 @@ def write_card(
         f"## Training\n\n{_training(training)}",
         f"## Intended use\n\n{' '.join(text.use.split())}",
         f"## Limits\n\n{limits}",
-        f"## How to reproduce\n\n{_code(reproduce)}",
-        f"## Integrity\n\nOf `model.safetensors`:\n\n{_code(['sha256:'])}",
+        f"## How to reproduce\n\n{code_block(reproduce)}",
+        f"## Integrity\n\nOf `model.safetensors`:\n\n{code_block(['sha256:'])}",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -124,13 +124,13 @@ def _front_matter(language: str, name: str, tags: Sequence[str]) -> str:
 
 def _data(sources: Sequence[Source]) -> str:
     rows = [(s.title, s.author, s.year, s.address or "–", s.licence) for s in sources]
-    return _table(("Title", "Author", "Year", "Where", "Licence"), rows)
+    return table_of(("Title", "Author", "Year", "Where", "Licence"), rows)
 
 
 def _model(architecture: str, config: Mapping[str, Any], parameters: int) -> str:
     rows = [("architecture", architecture), ("parameters", f"{parameters:,}")]
     rows += [(key, str(value)) for key, value in config.items()]
-    return _table(("Setting", "Value"), rows)
+    return table_of(("Setting", "Value"), rows)
 
 
 def _losses(losses: CardLosses, splits: str) -> str:
@@ -144,7 +144,7 @@ def _losses(losses: CardLosses, splits: str) -> str:
         for label, nats in measured
         if nats is not None
     ]
-    table = _table(("Split", "nats/char", "bits/char"), rows)
+    table = table_of(("Split", "nats/char", "bits/char"), rows)
     return f"{table}\n\n{' '.join(splits.split())}" if splits else table
 
 
@@ -156,18 +156,20 @@ def _training(training: CardTraining) -> str:
         ("hours", f"{training.hours:.2f}"),
         ("date", training.date),
     )
-    return _table(("", ""), rows)
+    return table_of(("", ""), rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)]
+def table_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the cells show as they are."""
+    lines = [head, ["---"] * len(head), *([escape_cell(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _escape(text: str) -> str:
+def escape_cell(text: str) -> str:
     """Text on one line that Markdown shows as it is."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _code(lines: Sequence[str]) -> str:
+def code_block(lines: Sequence[str]) -> str:
+    """Lines as a Markdown block of code."""
     return "\n".join(["```", *lines, "```"])

@@ -11,37 +11,48 @@ checked before memory is taken. There is no pickle anywhere.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
 import reprlib
 import shutil
-import tempfile
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from safetensors import SafetensorError
+from torch import nn
 
-from litteragpt import architectures
+from litteragpt import architectures, huggingface
 from litteragpt.files import parse_json_object, read_bytes, read_json_object, read_text
 from litteragpt.protocols import LanguageModel, Reads, Tokenizer
-from litteragpt.tables import check_keys, from_table, some
+from litteragpt.tables import check_keys, from_table
 from litteragpt.tokenizers import load_tokenizer
+from litteragpt.weights import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    check_layout,
+    check_replaceable,
+    check_sha256,
+    read_tensors,
+    replaced_folder,
+    with_sha256,
+    write_weights,
+)
 
 FORMAT: Final = 1
+TAGGER: Final = "encoder"
+"""The architecture of taggers, which are no language models and are passed over here."""
+TAGGING: Final = "entities"
+"""The `task` of language models that write entities and no text: they are taggers, too."""
 ROOT_VARIABLE: Final = "LITTERAGPT_CHECKPOINTS"
 
-WEIGHTS_FILE: Final = "model.safetensors"
-CONFIG_FILE: Final = "config.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
-CARD_FILE: Final = "README.md"
 METRICS_FILE: Final = "metrics.jsonl"
 KNOWN_FILE: Final = "known.safetensors"
 REQUIRED_FILES: Final = (CONFIG_FILE, TOKENIZER_FILE, CARD_FILE, WEIGHTS_FILE)
@@ -50,20 +61,16 @@ OPTIONAL_FILES: Final = (METRICS_FILE, KNOWN_FILE)
 MAX_CONFIG_BYTES: Final = 2**20
 MAX_CARD_BYTES: Final = 2**20
 MAX_METRICS_BYTES: Final = 64 * 2**20
-MAX_HEADER_BYTES: Final = 2**20
-"""Room for the names and shapes of some ten thousand tensors."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_FOREIGN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
-_SHA256_LINE: Final = re.compile(r"^sha256:[ \t]*(\S*)[ \t]*$", re.MULTILINE)
 _CONFIG_KEYS: Final = frozenset({"format", "architecture", "model", "tokenizer", "training"})
 _OPTIONAL_KEYS: Final = frozenset({"reads", "language"})
 _TOKENIZER_KINDS: Final = frozenset({"char", "bpe"})
-_ITEM_BYTES: Final = {"BF16": 2, "F16": 2, "F32": 4}
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that is missing, malformed, or not what its files say."""
+Library = Literal["litteragpt", "transformers"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,9 @@ class CheckpointInfo:
     """The whole of `config.json`."""
     parameters: int
     card: str
-    """The text of `README.md`."""
+    """The text of `README.md`; empty where a model of others has none."""
+    library: Library = "litteragpt"
+    """What computes the model: this package, or `transformers` for a model of others."""
 
     @property
     def reads(self) -> Reads:
@@ -99,6 +108,8 @@ class LoadedCheckpoint:
     info: CheckpointInfo
     model: LanguageModel[Any]
     tokenizer: Tokenizer
+    end_ids: frozenset[int] = frozenset()
+    """Ids by which the model ends a text; none of ours does."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,7 @@ def checkpoints_root() -> Path:
 def resolve(name_or_path: str | Path, *, names_only: bool = False) -> Path:
     """The folder of a checkpoint given by its name below `checkpoints_root()` or by its path.
 
+    Models of others (`litteragpt.huggingface`) are found by name in `$LITTERAGPT_MODELS`, too.
     With `names_only`, for names that come from strangers, a path is refused. Raises
     CheckpointError, listing the names there are, where nothing is found.
     """
@@ -133,21 +145,36 @@ def resolve(name_or_path: str | Path, *, names_only: bool = False) -> Path:
     root = checkpoints_root()
     if _NAME.fullmatch(text) and _is_folder(root / text):
         return root / text
+    others = {path.name: path for path in reversed(_foreign_folders(root))}
+    if text in others:
+        return others[text]
     if not names_only and text and _is_folder(Path(text)):
         return Path(text)
-    names = ", ".join(path.name for path in _folders(root)) or "none"
+    known = dict.fromkeys([*(path.name for path in _folders(root)), *sorted(others)])
+    names = ", ".join(known) or "none"
     raise CheckpointError(f"no checkpoint {reprlib.repr(text)}; there are in {root}: {names}")
 
 
 def list_checkpoints(root: Path | None = None) -> CheckpointList:
-    """The checkpoints below `root` (`checkpoints_root()`); never an error for a bad folder.
+    """The language models below `root` (`checkpoints_root()`); never an error for a bad folder.
 
-    Weights are not read, only their names and shapes; `load_checkpoint` looks at the values.
+    Without a `root`, models of others in `$LITTERAGPT_MODELS` are there, too. Weights are not
+    read, only their names and shapes; `load_checkpoint` looks at the values.
     """
     found: list[CheckpointInfo] = []
     broken: list[tuple[Path, str]] = []
-    for path in _folders(root if root is not None else checkpoints_root()):
+    paths = _folders(root if root is not None else checkpoints_root())
+    if root is None:
+        paths += [path for path in huggingface.model_folders() if path not in paths]
+    for path in paths:
         try:
+            if is_tagger_folder(path):
+                continue
+            if path.name in {info.name for info in found}:
+                raise CheckpointError(f"{path} has the name of another model")
+            if huggingface.is_model_folder(path):
+                found.append(_foreign_info(path))
+                continue
             if not _NAME.fullmatch(path.name):
                 raise CheckpointError(
                     f"{path} needs a name of lower-case letters, digits, '.', '_' and '-'"
@@ -155,7 +182,20 @@ def list_checkpoints(root: Path | None = None) -> CheckpointList:
             found.append(_inspect(path).info)
         except CheckpointError as error:
             broken.append((path, str(error)))
+    found.sort(key=lambda info: info.name)
     return CheckpointList(found, broken)
+
+
+def is_tagger_folder(folder: Path) -> bool:
+    """Whether a folder says of itself that it is a tagger's (`litteragpt.entities.folder`).
+
+    It may still be malformed.
+    """
+    try:
+        config = read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES)
+    except (ValueError, OSError):
+        return False
+    return config.get("architecture") == TAGGER or config.get("task") == TAGGING
 
 
 def load_checkpoint(
@@ -165,14 +205,18 @@ def load_checkpoint(
 ) -> LoadedCheckpoint:
     """Read and check a checkpoint folder; the weights become `dtype` on `device`.
 
-    Raises CheckpointError, and nothing else, for whatever is wrong with the folder.
+    A folder of Hugging Face's layout is read through `transformers`, its weights in a type of
+    their own: see `litteragpt.huggingface`. Raises CheckpointError, and nothing else, for
+    whatever is wrong with the folder.
     """
+    if huggingface.is_model_folder(Path(folder)):
+        return _load_foreign(Path(folder), device)
     inspected = _inspect(Path(folder))
     info, model = inspected.info, inspected.model
     weights = info.path / WEIGHTS_FILE
     try:
-        _check_sha256(weights, info.card)
-        tensors = _read_tensors(weights, dtype)
+        check_sha256(weights, info.card)
+        tensors = read_tensors(weights, dtype)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{weights} cannot be read: {error}") from error
     model.load_state_dict(tensors, assign=True)
@@ -211,7 +255,7 @@ def save_checkpoint(
     and would be lost.
     """
     folder = Path(os.path.abspath(folder))
-    _check_replaceable(folder)
+    check_replaceable(folder, {*REQUIRED_FILES, *OPTIONAL_FILES})
     config: dict[str, Any] = {
         "format": FORMAT,
         "architecture": architecture,
@@ -226,34 +270,16 @@ def save_checkpoint(
         config_text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     except ValueError as error:
         raise CheckpointError(f"the training table cannot be saved as JSON: {error}") from error
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        new = Path(temporary) / folder.name
-        new.mkdir()
-        tensors = {
-            name: tensor.detach().to("cpu", dtype, copy=True).contiguous()
-            for name, tensor in model.state_dict().items()
-        }
-        save_file(tensors, new / WEIGHTS_FILE, {"format": "pt"})
-        (new / WEIGHTS_FILE).chmod(0o644)  # the library makes it private to the user
+    with replaced_folder(folder) as new:
+        write_weights(new / WEIGHTS_FILE, model.state_dict(), dtype)
         tokenizer.save(new / TOKENIZER_FILE)
         (new / CONFIG_FILE).write_text(config_text, "utf-8", newline="\n")
-        card = _with_sha256(card, _sha256(new / WEIGHTS_FILE))
+        card = with_sha256(card, new / WEIGHTS_FILE)
         (new / CARD_FILE).write_text(card, "utf-8", newline="\n")
         for source, name in ((metrics_file, METRICS_FILE), (known_file, KNOWN_FILE)):
             if source is not None:
                 shutil.copyfile(source, new / name)
         info = load_checkpoint(new).info
-        if folder.exists():
-            old = Path(temporary) / "old"
-            folder.rename(old)
-            try:
-                new.rename(folder)
-            except BaseException:
-                old.rename(folder)
-                raise
-        else:
-            new.rename(folder)
     return dataclasses.replace(info, path=folder)
 
 
@@ -280,6 +306,53 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
             if number < len(lines):  # a whole line ends with "\n", so the last one is then empty
                 raise CheckpointError(str(error)) from error
     return metrics
+
+
+def _foreign_info(folder: Path) -> CheckpointInfo:
+    """What a model of others says about itself."""
+    if not _FOREIGN_NAME.fullmatch(folder.name):
+        raise CheckpointError(f"{folder} needs a name of letters, digits, '.', '_' and '-'")
+    try:
+        return _info_of(huggingface.read_folder(folder))
+    except (ValueError, OSError) as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _load_foreign(folder: Path, device: str | torch.device) -> LoadedCheckpoint:
+    try:
+        read = huggingface.read_folder(folder)
+        loaded = huggingface.load_folder(read, device)
+    except (ValueError, OSError) as error:
+        raise CheckpointError(str(error)) from error
+    return LoadedCheckpoint(_info_of(read), loaded.model, loaded.tokenizer, loaded.end_ids)
+
+
+def _info_of(folder: huggingface.ModelFolder) -> CheckpointInfo:
+    config: dict[str, Any] = {
+        "architecture": folder.architecture,
+        "model": {"context": folder.context},
+        "tokenizer": {"kind": "pieces"},
+        "reads": "text",
+        "training": {},
+        "transformers": folder.config,
+    }
+    if folder.language is not None:
+        config["language"] = folder.language
+    return CheckpointInfo(
+        name=folder.path.name,
+        path=folder.path,
+        architecture=folder.architecture,
+        config=config,
+        parameters=folder.parameters,
+        card=folder.card,
+        library="transformers",
+    )
+
+
+def _foreign_folders(root: Path) -> list[Path]:
+    """Models of others, those below `root` first."""
+    below = [path for path in _folders(root) if huggingface.is_model_folder(path)]
+    return [*below, *huggingface.model_folders()]
 
 
 @dataclass(frozen=True)
@@ -315,7 +388,7 @@ def _inspect(folder: Path) -> _Inspected:
         card = read_text(path / CARD_FILE, MAX_CARD_BYTES)
         with torch.device("meta"):
             model = architectures.ARCHITECTURES[architecture].build(model_config)
-        _check_layout(path / WEIGHTS_FILE, model.state_dict())
+        check_layout(path / WEIGHTS_FILE, model.state_dict())
     except CheckpointError:
         raise
     except (ValueError, OSError, SafetensorError) as error:
@@ -355,83 +428,6 @@ def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return architecture, model_config
-
-
-def _check_layout(path: Path, expected: Mapping[str, Tensor]) -> None:
-    """The file holds exactly these tensors, in these shapes, as floating-point numbers."""
-    size = path.stat().st_size
-    items = sum(tensor.numel() for tensor in expected.values())
-    smallest, largest = 8 + 2 * items, 8 + 4 * items + MAX_HEADER_BYTES
-    if not smallest <= size <= largest:
-        raise CheckpointError(
-            f"{path} has {size} bytes where its config asks for {smallest} to {largest}"
-        )
-    try:
-        with _open(path) as file:
-            check_keys(file.keys(), expected, expected, str(path))
-            for name, tensor in expected.items():
-                part = file.get_slice(name)
-                if part.get_dtype() not in _ITEM_BYTES:
-                    raise CheckpointError(
-                        f"{path}: {name} is of type {part.get_dtype()}, "
-                        f"not one of {', '.join(_ITEM_BYTES)}"
-                    )
-                if list(part.get_shape()) != list(tensor.shape):
-                    raise CheckpointError(
-                        f"{path}: {name} has the shape {list(part.get_shape())} "
-                        f"where its config asks for {list(tensor.shape)}"
-                    )
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a valid safetensors file: {error}") from error
-
-
-def _read_tensors(path: Path, dtype: torch.dtype) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    with _open(path) as file:
-        for name in file.keys():  # noqa: SIM118 (the file is no mapping)
-            # A copy even where the type is the same: the file's own memory is mapped.
-            tensors[name] = file.get_tensor(name).to(dtype, copy=True)
-            if not torch.isfinite(tensors[name]).all():
-                raise CheckpointError(f"{path}: {name} holds NaN or infinite values")
-    return tensors
-
-
-def _open(path: Path) -> Any:
-    opener: Any = safe_open  # the library's own stub is untyped
-    return opener(path, framework="pt", device="cpu")
-
-
-def _check_sha256(weights: Path, card: str) -> None:
-    line = _SHA256_LINE.search(card)
-    if line is None or not line[1]:
-        return
-    actual = _sha256(weights)
-    if line[1].lower() != actual:
-        raise CheckpointError(
-            f"{weights} has the sha256 {actual}, not the one in {CARD_FILE}: {line[1][:64]}"
-        )
-
-
-def _with_sha256(card: str, sha256: str) -> str:
-    line = f"sha256: {sha256}"
-    if _SHA256_LINE.search(card):
-        return _SHA256_LINE.sub(line, card, count=1)
-    return f"{card.rstrip()}\n\n{line}\n"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_replaceable(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} exists and is not a folder")
-    others = sorted({path.name for path in folder.iterdir()} - {*REQUIRED_FILES, *OPTIONAL_FILES})
-    if others:
-        raise CheckpointError(f"{folder} holds other files than a checkpoint's: {some(others)}")
 
 
 def _folders(root: Path) -> list[Path]:

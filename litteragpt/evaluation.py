@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from litteragpt.generation.text import TextModel
 
 
+LONGEST_WINDOW = 2048
+"""Tokens of a window, where a model's context is longer than that."""
+MAX_LOGITS = 2**28
+"""Logits of a batch: a large vocabulary makes the batches small."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """The loss over a text."""
@@ -159,7 +165,16 @@ def evaluate_text(lm: TextModel, text: str, *, batch_size: int = 16) -> Evaluati
     if lm.reads == "lines":
         nats = total_nats_of_lines(lm.model, ids, first_id, device=lm.device)
     else:
-        nats = total_nats(lm.model, ids, first_id, batch_size=batch_size, device=lm.device)
+        window = min(lm.model.context, LONGEST_WINDOW)
+        room = max(1, MAX_LOGITS // (window * lm.model.vocab_size))
+        nats = total_nats(
+            lm.model,
+            ids,
+            first_id,
+            window=window,
+            batch_size=min(batch_size, room),
+            device=lm.device,
+        )
     nats /= len(text)
     return Evaluation(nats, nats / math.log(2), len(text), unknown)
 

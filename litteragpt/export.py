@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
-from litteragpt.checkpoint import TOKENIZER_FILE, CheckpointError, load_checkpoint, resolve
+from litteragpt.checkpoint import TOKENIZER_FILE, load_checkpoint, resolve
+from litteragpt.weights import CheckpointError
 
 if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM

@@ -10,14 +10,17 @@ Shapes: B rows of a batch, T positions, V vocabulary entries, D width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from litteragpt.entities.span import Entity
 
 State = TypeVar("State")
 
@@ -89,7 +92,7 @@ class Tokenizer(Protocol):
 
     @property
     def kind(self) -> str:
-        """What a token is, as a checkpoint's `config.json` says it: "char" or "bpe"."""
+        """What a token is: "char" or "bpe", as a checkpoint says it; else "pieces"."""
         ...
 
     @property
@@ -109,7 +112,7 @@ class Tokenizer(Protocol):
         """Ids of the NFC of any text; what is unknown is replaced or dropped, and reported."""
         ...
 
-    def encode_array(self, text: str) -> tuple[npt.NDArray[np.uint16], int]:
+    def encode_array(self, text: str) -> tuple[npt.NDArray[np.unsignedinteger[Any]], int]:
         """Ids of a whole text, and how many of its characters are unknown; none is dropped."""
         ...
 
@@ -123,4 +126,43 @@ class Tokenizer(Protocol):
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json`."""
+        ...
+
+
+class Tagger(Protocol):
+    """Marks the entities of a text, however it finds them."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that its entities can have, such as NAME."""
+        ...
+
+    def tag(
+        self, text: str, *, labels: Collection[str] | None = None, threshold: float = 0.0
+    ) -> list[Entity]:
+        """The entities of a text in order, none overlapping another.
+
+        `labels` keeps those labels alone; `threshold` (0 to 1) drops entities of a lower score.
+        """
+        ...
+
+    def pipe(
+        self,
+        texts: Iterable[str],
+        *,
+        labels: Collection[str] | None = None,
+        threshold: float = 0.0,
+        batch_size: int = 64,
+    ) -> Iterator[list[Entity]]:
+        """`tag` for many texts, streamed, `batch_size` of them at a time."""
+        ...
+
+
+class WordTagger(Tagger, Protocol):
+    """A tagger that can be told where the words are."""
+
+    def tag_words(
+        self, texts: Sequence[str], words: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[list[Entity]]:
+        """The entities of texts whose words (start, end) are given; each text is one sentence."""
         ...

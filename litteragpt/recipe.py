@@ -173,7 +173,7 @@ def _read(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
     for override in overrides:
-        _apply(table, override)
+        override_table(table, override)
     tables = ("model", "training", "card", "reinforce")
     check_keys(
         table,
@@ -206,7 +206,8 @@ def _corpus_of(table: Mapping[str, Any], path: Path) -> CorpusRecipe:
     return CorpusRecipe(name=corpus, language=named["language"], corpus=named["corpus"])
 
 
-def _apply(table: dict[str, Any], override: str) -> None:
+def override_table(table: dict[str, Any], override: str) -> None:
+    """Put `table.field=value` (the value in TOML, or a word) in place of what a table says."""
     key, equals, value = override.partition("=")
     *parents, leaf = key.strip().split(".")
     if not equals or not leaf:

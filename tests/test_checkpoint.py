@@ -19,7 +19,6 @@ from litteragpt import architectures, checkpoint
 from litteragpt.architectures import Architecture
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.checkpoint import (
-    CheckpointError,
     checkpoints_root,
     list_checkpoints,
     load_checkpoint,
@@ -28,6 +27,7 @@ from litteragpt.checkpoint import (
     save_checkpoint,
 )
 from litteragpt.tokenizers import CharTokenizer
+from litteragpt.weights import CheckpointError
 
 TOKENIZER = CharTokenizer("\n abc")
 CONFIG = DecoderConfig(

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "litteragpt"
 
 FLOORS = [
-    {"bounds", "protocols", "files", "tables", "substitutes", "sentences", "words"},
-    {"architectures", "tokenizers"},
+    {"bounds", "protocols", "files", "tables", "weights", "substitutes", "sentences", "words"},
+    {"architectures", "tokenizers", "huggingface"},
     {"checkpoint", "recipe"},
     {"evaluation", "export", "generation", "corpora", "card", "names", "answers", "entities"},
     {"training"},

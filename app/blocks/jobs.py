@@ -28,7 +28,7 @@ SESSION_GRACE_S = 10.0
 """A session that was lost for so long is gone; a shorter gap is a network's hiccup."""
 
 Status = Literal["waiting", "running", "done"]
-Finish = Literal["sentences", "words", "line", "length", "stopped", "time", "busy", "error"]
+Finish = Literal["sentences", "words", "line", "length", "end", "stopped", "time", "busy", "error"]
 
 _LOG = logging.getLogger(__name__)
 

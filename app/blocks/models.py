@@ -10,14 +10,15 @@ import litteragpt
 from app.i18n import LANGUAGES, Words
 from litteragpt.checkpoint import KNOWN_FILE, CheckpointInfo, CheckpointList, read_metrics
 from litteragpt.generation.text import TextModel
+from litteragpt.huggingface import weight_files
 
 PREFERRED = "litteragpt-es"
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _load(name: str, fingerprint: tuple[int, int]) -> TextModel:
+def _load(folder: str, fingerprint: tuple[tuple[int, int], ...]) -> TextModel:
     """Loaded once per process, and again where the weights on disk have changed."""
-    model = litteragpt.load(name)
+    model = litteragpt.load(folder)
     # The first pass of a process is many times slower than the next: not in front of a user.
     model.complete("", seed=0, max_chars=2)
     return model
@@ -33,9 +34,9 @@ def found() -> CheckpointList:
 def load(t: Words, info: CheckpointInfo) -> TextModel | None:
     """The model of a checkpoint; where it cannot be used, says so and gives None."""
     try:
-        stat = (info.path / "model.safetensors").stat()
+        stats = [path.stat() for path in weight_files(info.path)]
         with st.spinner(t("models.loading")):
-            return _load(info.name, (stat.st_mtime_ns, stat.st_size))
+            return _load(str(info.path), tuple((each.st_mtime_ns, each.st_size) for each in stats))
     except (ValueError, OSError) as error:
         show_broken(t, info.name, str(error))
         return None
@@ -93,6 +94,8 @@ def makes_names(info: CheckpointInfo) -> bool:
 
 
 def _kind(info: CheckpointInfo) -> str:
+    if info.library == "transformers":
+        return "others"
     if info.reads == "lines":
         return "names" if makes_names(info) else "lines"
     return "letters" if by_letters(info) else "pieces"

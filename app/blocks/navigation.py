@@ -8,7 +8,10 @@ import streamlit as st
 
 from app.blocks import language
 
-STYLES = tuple(Path(__file__).with_name(name) for name in ("style.css", "names.css", "pieces.css"))
+STYLES = tuple(
+    Path(__file__).with_name(f"{name}.css")
+    for name in ("style", "names", "pieces", "answers", "entities")
+)
 ICON = Path(__file__).with_name("icon.svg")
 WIDE_PAGES = frozenset({"comparar"})
 
@@ -23,6 +26,8 @@ def main() -> None:
         st.Page("views/generar.py", title=t("nav.generate"), url_path="generar", default=True),
         st.Page("views/comparar.py", title=t("nav.compare"), url_path="comparar"),
         st.Page("views/toponimos.py", title=t("nav.names"), url_path="toponimos"),
+        st.Page("views/entidades.py", title=t("nav.entities"), url_path="entidades"),
+        st.Page("views/perguntar.py", title=t("nav.ask"), url_path="perguntar"),
         st.Page("views/modelos.py", title=t("nav.models"), url_path="modelos"),
     ]
     page = st.navigation(pages, position="hidden")

@@ -57,8 +57,8 @@ def show(t: Words, job: Job) -> None:
     show_link(t, links.parameters_of(job.exact_request()))
 
 
-def show_link(t: Words, parameters: dict[str, str]) -> None:
-    """The link of these parameters in such a box."""
+def show_link(t: Words, parameters: dict[str, str], *, explained: str | None = None) -> None:
+    """The link of these parameters in such a box; `explained` says what it does, if unusual."""
     if t.language != DEFAULT_LANGUAGE:
         parameters = {**parameters, "lang": t.language}
     base = (st.context.url or "").partition("?")[0].partition("#")[0]
@@ -68,5 +68,5 @@ def show_link(t: Words, parameters: dict[str, str]) -> None:
             t("links.too_long", limit=t.count(links.MAX_LINK_CHARS)), icon=":material/link_off:"
         )
         return
-    st.caption(t("links.explained"))
+    st.caption(explained or t("links.explained"))
     st.code(link, language=None, wrap_lines=False)

@@ -22,7 +22,7 @@ from app.blocks.composer import go_button, prompt_area, seed_for
 from app.blocks.jobs import Job, Request
 from app.blocks.language import words
 from app.blocks.navigation import header
-from app.blocks.session_jobs import Intent, begin, current, desk
+from app.blocks.session_jobs import Intent, begin, current, desk, intend
 from app.blocks.streamed_text import Segment, render
 from app.i18n import Words
 from litteragpt.checkpoint import CheckpointInfo, CheckpointList
@@ -198,6 +198,10 @@ def keep(t: Words, job: Job) -> None:
         downloads.buttons(t, job, key=PAGE)
         with st.popover(t("links.button"), icon=":material/link:"):
             sharing.show(t, job)
+        if st.button(t("entities.carry"), key="generar.entities", icon=":material/label:"):
+            settings.put("entidades", {"text": job.request.prompt + job.text()})
+            intend("entidades", "generate")
+            st.switch_page("views/entidades.py")
 
 
 page()

@@ -51,9 +51,12 @@ def about(
         st.subheader(t("models.film"), anchor=False)
         playing = film(t, samples, key=info.name)
     st.subheader(t("models.card"), anchor=False)
-    with st.expander(t("models.card_show"), icon=":material/description:"):
-        # A card is a file that anyone may have written: no HTML, no images from elsewhere.
-        st.markdown(_IMAGE.sub("", info.card))
+    if info.card:
+        with st.expander(t("models.card_show"), icon=":material/description:"):
+            # A card is a file that anyone may have written: no HTML, no images from elsewhere.
+            st.markdown(_IMAGE.sub("", info.card))
+    else:
+        st.caption(t("models.no_card"))
     with st.expander(t("models.config_show"), icon=":material/data_object:"):
         st.code(json.dumps(info.config, ensure_ascii=False, indent=2), language="json")
     return playing
@@ -70,6 +73,8 @@ def figures(t: Words, info: CheckpointInfo, metrics: list[dict[str, Any]]) -> No
     ]
     if losses:
         entries.append((t("models.loss"), t.number(losses[-1], 3)))
+    if info.library == "transformers":
+        st.caption(t("models.others"))
     for column, (label, value) in zip(st.columns(len(entries)), entries, strict=True):
         column.metric(label, value, border=True)
 

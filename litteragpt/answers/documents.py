@@ -60,15 +60,15 @@ def read_document(
     suffix = PurePath(name).suffix.lower() or ".txt"
     if suffix not in formats.READERS:
         known = ", ".join(formats.READERS)
-        raise DocumentError(f"{name}: files of this kind are not read, only {known}")
+        raise DocumentError(f"{name}: files of this kind are not read, only {known}", "kind")
     if len(data) > MAX_FILE_BYTES:
-        raise DocumentError(f"{name} is larger than {MAX_FILE_BYTES} bytes")
+        raise DocumentError(f"{name} is larger than {MAX_FILE_BYTES} bytes", "large")
     try:
         text, passages = formats.READERS[suffix](data)
     except DocumentError as error:
-        raise DocumentError(f"{name} {error}") from error.__cause__
+        raise DocumentError(f"{name} {error}", error.fault) from error.__cause__
     if not text:
-        raise DocumentError(f"{name} is empty")
+        raise DocumentError(f"{name} is empty", "empty")
     return Document(
         name,
         text,

@@ -15,7 +15,7 @@ import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from litteragpt.answers.passages import Passage
 
@@ -43,8 +43,15 @@ _HYPHENATED: Final = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
 _MAX_STRANGE = 0.02  # share of control characters from which on a file is no text
 
 
+Fault = Literal["kind", "large", "empty", "damaged", "locked", "pictures", "columns"]
+
+
 class DocumentError(ValueError):
-    """A document that cannot be read."""
+    """A document that cannot be read; `fault` says why in a word, for who tells it elsewhere."""
+
+    def __init__(self, message: str, fault: Fault = "damaged") -> None:
+        super().__init__(message)
+        self.fault: Fault = fault
 
 
 def read_plain(data: bytes) -> tuple[str, tuple[Passage, ...]]:
@@ -66,9 +73,9 @@ def read_pdf(data: bytes) -> tuple[str, tuple[Passage, ...]]:
     except Exception as error:
         raise DocumentError(f"is not a readable PDF ({type(error).__name__})") from error
     if locked:
-        raise DocumentError("is encrypted: save it without its password")
+        raise DocumentError("is encrypted: save it without its password", "locked")
     if pages > MAX_PAGES:
-        raise DocumentError(f"has more than {MAX_PAGES:,} pages")
+        raise DocumentError(f"has more than {MAX_PAGES:,} pages", "large")
     texts: list[str] = []
     broken = 0
     for number in range(pages):
@@ -81,7 +88,7 @@ def read_pdf(data: bytes) -> tuple[str, tuple[Passage, ...]]:
     if broken and not text:
         raise DocumentError("has no page that can be read")
     if not text:
-        raise DocumentError("holds no text: its pages are pictures")
+        raise DocumentError("holds no text: its pages are pictures", "pictures")
     return text, ()
 
 
@@ -122,7 +129,9 @@ def read_faq(data: bytes) -> tuple[str, tuple[Passage, ...]]:
         names = [name.strip().lower() for name in next(rows, [])]
         columns = next((pair for pair in _CSV_COLUMNS if set(pair) <= set(names)), None)
         if columns is None:
-            raise DocumentError("needs the columns pergunta and resposta in its first line")
+            raise DocumentError(
+                "needs the columns pergunta and resposta in its first line", "columns"
+            )
         places = [names.index(name) for name in columns]
         parts: list[str] = []
         passages: list[Passage] = []
@@ -190,7 +199,7 @@ def _unlocked(reader: PdfReader) -> bool:
 
 def _check_length(characters: int) -> None:
     if characters > MAX_CHARACTERS:
-        raise DocumentError(f"has more than {MAX_CHARACTERS:,} characters")
+        raise DocumentError(f"has more than {MAX_CHARACTERS:,} characters", "large")
 
 
 def _check_zip(data: bytes) -> None:
@@ -201,11 +210,11 @@ def _check_zip(data: bytes) -> None:
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         raise DocumentError("is not a readable DOCX (no sound archive)") from error
     if any(member.flag_bits & 1 for member in members):
-        raise DocumentError("is encrypted: save it without its password")
+        raise DocumentError("is encrypted: save it without its password", "locked")
     unfolds = sum(member.file_size for member in members)
     too_dense = any(
         member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1) and member.file_size > 2**20
         for member in members
     )
     if len(members) > MAX_ZIP_MEMBERS or unfolds > MAX_UNZIPPED_BYTES or too_dense:
-        raise DocumentError("unfolds to far more than a document holds")
+        raise DocumentError("unfolds to far more than a document holds", "large")

@@ -45,6 +45,8 @@ CANDIDATES: Final = 40
 _K1 = 0.9
 _B = 0.75
 _LETTERS = 4
+_REPORTED = 200
+"""Passages between two reports."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,8 +70,17 @@ class Reranker(Protocol):
 class Index:
     """The passages of some documents, ready to be searched. Immutable once made."""
 
-    def __init__(self, documents: Iterable[Document], *, weights: Weights | None = None) -> None:
-        """Lay out an index; ValueError where two documents have one name."""
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        *,
+        weights: Weights | None = None,
+        report: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Lay out an index; ValueError where two documents have one name.
+
+        `report` gets the number of passages that have been read, and of all, from time to time.
+        """
         self.documents = tuple(documents)
         names = [document.name for document in self.documents]
         if len(set(names)) < len(names):
@@ -81,7 +92,11 @@ class Index:
         present = {document.language for document in self.documents}
         self.languages: tuple[Language, ...] = tuple(x for x in LANGUAGES if x in present)
         self._vocabulary = Vocabulary()
-        self._sentences = [self._read(*place) for place in self.places]
+        self._sentences: list[list[Ints]] = []
+        for number, place in enumerate(self.places):
+            if number % _REPORTED == 0:
+                report(number, len(self.places))
+            self._sentences.append(self._read(*place))
         self._vocabulary.freeze()
         stems = [
             self._vocabulary.stem_ids_V[np.concatenate(sentences)] for sentences in self._sentences

@@ -1,4 +1,8 @@
-"""The learned weights of the search: a file of the package, or a caller's own."""
+"""The learned weights of the search: a file of the package, or a caller's own.
+
+What the package's own were learned from, under which licences, and how well they do is in their
+card, `README.md` beside them.
+"""
 
 from __future__ import annotations
 

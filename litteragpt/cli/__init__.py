@@ -11,9 +11,11 @@ import sys
 import tyro
 
 from litteragpt.cli.answering import ask
+from litteragpt.cli.entities import ner_data
 from litteragpt.cli.looking import evaluate, export, models
 from litteragpt.cli.making import data, reinforce, train
 from litteragpt.cli.serving import app
+from litteragpt.cli.tagging import ner_train, ner_translate, ner_vectors, tag
 from litteragpt.cli.writing import generate, names
 
 
@@ -22,10 +24,12 @@ def main() -> int:
     # A prompt may hold what the terminal's encoding lacks, such as half a surrogate pair.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    commands = (data, train, reinforce, evaluate, generate, names, ask, models, export, app)
+    writing = (generate, names, ask)
+    entities = (tag, ner_data, ner_translate, ner_vectors, ner_train)
+    commands = (data, train, reinforce, evaluate, *writing, *entities, models, export, app)
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {command.__name__: command for command in commands},
+            {command.__name__.replace("_", "-"): command for command in commands},
             prog="litteragpt",
             description="Small language models in Spanish and Portuguese: train, use, look inside.",
         )

@@ -27,7 +27,7 @@ def evaluate(
 
     Args:
         file: The text.
-        model: Name or folder of a checkpoint.
+        model: Name or folder of a checkpoint, or a Hugging Face folder.
         device: auto, cpu, cuda or mps.
         json: Print JSON.
     """
@@ -48,6 +48,8 @@ def evaluate(
 def models(*, json: bool = False) -> None:
     """List the checkpoints found, and the folders that are none.
 
+    Models of others are looked for in `checkpoints/` and in the folders of $LITTERAGPT_MODELS.
+
     Args:
         json: Print JSON.
     """
@@ -59,6 +61,7 @@ def models(*, json: bool = False) -> None:
             {
                 "name": info.name,
                 "path": str(info.path),
+                "library": info.library,
                 "architecture": info.architecture,
                 "parameters": info.parameters,
                 "context": info.config["model"].get("context"),

@@ -26,7 +26,8 @@ def data(
 
     Args:
         recipe: Name of a recipe in models/, or the path of one.
-        source: Folder (or .tar.xz) with the texts, instead of downloading them.
+        source: Folder (or .tar.xz) with the texts, instead of downloading them; for Portuguese
+            also a data set with a column `text` (datasets, Parquet, Arrow, JSON lines).
         out: Folder of the built corpus; default data/NAME.
         override: TABLE.FIELD=VALUE in place of the recipe's, such as corpus.seed=2.
     """

@@ -17,6 +17,7 @@ def app(*, port: int = 8501, address: str = "localhost", browser: bool = True) -
         browser: Open a browser on it.
     """
     from litteragpt.checkpoint import ROOT_VARIABLE, checkpoints_root
+    from litteragpt.huggingface import MODELS_VARIABLE
 
     root = Path(__file__).resolve().parents[2]
     script = root / "app" / "main.py"
@@ -25,7 +26,13 @@ def app(*, port: int = 8501, address: str = "localhost", browser: bool = True) -
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--server.port={port}", f"--server.address={address}"]
     command += [f"--server.headless={str(not browser).lower()}"]
-    environment = {**os.environ, ROOT_VARIABLE: str(checkpoints_root().resolve())}
+    # Absolute, for the app runs from another folder.
+    folders = filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep))
+    environment = {
+        **os.environ,
+        ROOT_VARIABLE: str(checkpoints_root().resolve()),
+        MODELS_VARIABLE: os.pathsep.join(str(Path(folder).resolve()) for folder in folders),
+    }
     # From the root: that is where .streamlit/config.toml is looked for.
     code = subprocess.run(command, cwd=root, env=environment, check=False).returncode
     if code:

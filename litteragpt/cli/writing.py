@@ -32,7 +32,7 @@ def generate(
 
     Args:
         prompt: What to continue; an empty one starts a paragraph.
-        model: Name or folder of a checkpoint.
+        model: Name or folder of a checkpoint, or a Hugging Face folder.
         temperature: 0 (always the most probable character) to 5.
         top_k: Keep the k most probable characters at each step.
         top_p: Keep the most probable characters that together reach this probability.

@@ -18,7 +18,9 @@ from litteragpt.corpora.books import (
 )
 from litteragpt.corpora.markup import conllu_documents, html_paragraphs, tei_paragraphs
 from litteragpt.corpora.portuguese_config import LITERATURE, TextSet
+from litteragpt.corpora.table_rows import is_table, rows, table_files
 from litteragpt.corpora.wikipedia import DumpStream, dump_articles, without_category
+from litteragpt.sentences import split_sentences
 
 _DUMPS = "*pages-articles*.xml.bz2"
 
@@ -42,11 +44,18 @@ def read_text_set(
 ) -> Iterator[Document]:
     """The documents of a set as they come, uncleaned: from `source` where given, else downloaded.
 
-    `source` is a folder. A set of sentences is the file `FILE.txt` in it or below it; Wikipedia
-    may also be a dump (`…pages-articles….xml.bz2`). Works of literature are the files
-    `FILE….txt` in it, below it, or within a `.tar.xz` there. Raises SourceError where the set
+    `source` is a folder. A set of sentences is the file `FILE.txt` in it or below it, or a table
+    FILE with a column `text` (`table_rows`); Wikipedia may also be a dump
+    (`…pages-articles….xml.bz2`). Works of literature are the files `FILE….txt` in it, below it,
+    or within a `.tar.xz` there. A source that is itself one table, such as a set that `datasets`
+    has saved, is Wikipedia; the other sets are then downloaded. Raises SourceError where the set
     cannot be had.
     """
+    if source is not None and is_table(source):
+        if texts.format == "wikipedia":
+            yield from _from_table(texts, table_files(source))
+            return
+        source = None
     if source is None:
         yield from _download(texts, cache, report)
         return
@@ -104,7 +113,9 @@ def _local(texts: TextSet, source: Path) -> Iterator[Document]:
             yield document
     if paths:
         return
-    if works:
+    if not works and (tables := table_files(source, texts.file)):
+        yield from _from_table(texts, tables)
+    elif works:
         for archive in sorted(source.rglob("*.tar.xz")):
             yield from _from_archive(archive, texts)
     elif texts.format == "wikipedia":
@@ -112,6 +123,18 @@ def _local(texts: TextSet, source: Path) -> Iterator[Document]:
             with dump.open("rb") as file:
                 for article in dump_articles(file):
                     yield Document(texts.kind, article.title, article.sentences)
+
+
+def _from_table(texts: TextSet, files: list[Path]) -> Iterator[Document]:
+    """Each row is a document; its lines are the sentences of its paragraphs."""
+    for number, row in enumerate(rows(files), 1):
+        sentences = (
+            sentence.strip()
+            for paragraph in row.text.split("\n")
+            for sentence in split_sentences(paragraph)
+        )
+        lines = tuple(filter(None, sentences))
+        yield Document(texts.kind, row.title or f"{texts.file}-{number}", lines)
 
 
 def _from_archive(archive: Path, texts: TextSet) -> Iterator[Document]:

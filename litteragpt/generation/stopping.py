@@ -14,9 +14,9 @@ from litteragpt.bounds import check_whole
 from litteragpt.sentences import OPENERS, SentenceCounter
 from litteragpt.words import WordCounter
 
-FinishReason = Literal["sentences", "words", "line", "length", "cancelled"]
-"""Why a row ended: its sentences or words are complete, its line is, its length was reached, it
-was asked to stop."""
+FinishReason = Literal["sentences", "words", "line", "length", "end", "cancelled"]
+"""Why a row ended: its sentences or words are complete, its line is, its length was reached, its
+model ended the text, it was asked to stop."""
 
 MAX_CHARS = 20_000
 MAX_SENTENCES = 100
@@ -85,6 +85,10 @@ class Stopper:
             self.settled = self._length
         elif body := _decided(piece):
             self.settled = begin + body
+
+    def end_text(self) -> None:
+        """The model has ended the text: all of it is settled."""
+        self._end("end")
 
     def cancel(self) -> None:
         """End the row, unless it has ended: all of the text is settled."""

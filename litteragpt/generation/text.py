@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -153,8 +153,12 @@ class TextModel:
         name: str,
         info: CheckpointInfo | None = None,
         reads: Reads = "text",
+        end_ids: Collection[int] = (),
     ) -> None:
-        """`ValueError` where the model has fewer ids than the tokenizer."""
+        """`end_ids` are those by which the model ends a text, where it can.
+
+        `ValueError` where the model has fewer ids than the tokenizer.
+        """
         if model.vocab_size < tokenizer.vocab_size:
             raise ValueError(
                 f"the model has {model.vocab_size} ids, its tokenizer {tokenizer.vocab_size}"
@@ -166,8 +170,9 @@ class TextModel:
         """Running text, or lines each by itself: then a continuation ends where its line does."""
         self.model = model
         self.tokenizer = tokenizer
+        self.end_ids = frozenset(end_ids)
         padding = range(tokenizer.vocab_size, model.vocab_size)
-        self.banned_ids = tokenizer.special_ids | frozenset(padding)
+        self.banned_ids = (tokenizer.special_ids | frozenset(padding)) - self.end_ids
         """Never written: ids that are no text, and those by which the vocabulary was padded."""
 
     @property
@@ -277,7 +282,7 @@ class TextModel:
 
     def stream(
         self,
-        prompt: str,
+        prompt: str | Encoding,
         rows: Sequence[SamplingConfig],
         *,
         seed: int | None,
@@ -289,6 +294,7 @@ class TextModel:
     ) -> Stream:
         """Continuations of one prompt in one batched pass, one row per config.
 
+        An `Encoding` in place of the prompt is what the model reads, as it is.
         All rows share one seed and its random numbers, so that only their configs differ; equal
         configs are one computation and give equal text. Without a seed one is drawn, see
         `Stream.seed`. A step is given as soon as it is known of all rows whether they have come
@@ -315,7 +321,7 @@ class TextModel:
         if seed is None:
             seed = secrets.randbelow(2**31)
         check_whole("seed", seed, 0, MAX_SEED)
-        encoding = self.encode_prompt(prompt)
+        encoding = prompt if isinstance(prompt, Encoding) else self.encode_prompt(prompt)
         configs = list(dict.fromkeys(rows))
         decoding = Decoding(
             self.model,
@@ -327,7 +333,9 @@ class TextModel:
             cancel=cancel,
             device=self.device,
         )
-        lanes = [_Row(self.tokenizer, Stopper(stop, before=encoding.text)) for _ in configs]
+        lanes = [
+            _Row(self.tokenizer, Stopper(stop, before=encoding.text), self.end_ids) for _ in configs
+        ]
         lane_of_row = [configs.index(row) for row in rows]
         return Stream(
             _steps(decoding, lanes, lane_of_row),
@@ -340,8 +348,9 @@ class TextModel:
 class _Row:
     """Takes a row's choices and gives its tokens, once they are known to be part of its text."""
 
-    def __init__(self, tokenizer: Tokenizer, stopper: Stopper) -> None:
+    def __init__(self, tokenizer: Tokenizer, stopper: Stopper, end_ids: Collection[int]) -> None:
         self.stopper = stopper
+        self._end_ids = end_ids
         self.ready: deque[Token] = deque()
         self._tokenizer = tokenizer
         self._unread: list[int] = []
@@ -354,7 +363,11 @@ class _Row:
         return self.stopper.finish_reason is not None and not self.ready
 
     def add(self, choice: Choice) -> None:
-        """The row's next choice."""
+        """The row's next choice; one that ends the text adds nothing to it."""
+        if choice.id in self._end_ids:
+            self.stopper.end_text()
+            self._release()
+            return
         text = self._read(choice.id)
         self.stopper.feed(text)
         self._waiting.append((self._length, text, choice))

@@ -27,7 +27,7 @@ from litteragpt.files import read_json_object, write_text
 from litteragpt.protocols import Encoding, Replacement
 from litteragpt.tables import check_keys
 from litteragpt.tokenizers.common import MAX_FILE_BYTES, SURROGATES, normalize
-from litteragpt.tokenizers.pieces import shown
+from litteragpt.tokenizers.pieces import shown_bytes
 
 END_OF_TEXT: Final = "<|endoftext|>"
 MIN_VOCAB_SIZE: Final = 1 + 256
@@ -238,14 +238,7 @@ class BPETokenizer:
         A byte that is only a part of a character is written as `<C3>`.
         """
         data = self.token_bytes(id)
-        if not data:
-            return END_OF_TEXT
-        # A byte that is no UTF-8 becomes a surrogate, which no UTF-8 gives.
-        parts = re.split("([\udc80-\udcff])", data.decode("utf-8", errors="surrogateescape"))
-        return "".join(
-            f"<{ord(part) - 0xDC00:02X}>" if place % 2 else shown(part)
-            for place, part in enumerate(parts)
-        )
+        return shown_bytes(data) if data else END_OF_TEXT
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json`, whole or not at all."""
@@ -297,6 +290,12 @@ def _to_bytes(symbols: str) -> bytes:
         return b"".join(_BYTE_OF_SYMBOL[symbol] for symbol in symbols)
     except KeyError as error:
         raise ValueError(f"the character {error.args[0]!r} spells no byte") from None
+
+
+def bytes_of_symbols(symbols: str) -> bytes | None:
+    """What the characters that GPT-2 spells bytes by stand for; None where one spells none."""
+    parts = [_BYTE_OF_SYMBOL.get(symbol) for symbol in symbols]
+    return None if None in parts else b"".join(part for part in parts if part is not None)
 
 
 def _short(left: bytes, right: bytes) -> str:

@@ -79,6 +79,16 @@ def shown(text: str) -> str:
     return "".join(parts)
 
 
+def shown_bytes(data: bytes) -> str:
+    """The same for a run of UTF-8 bytes; one that is only a part of a character is `<C3>`."""
+    # A byte that is no UTF-8 becomes a surrogate, which no UTF-8 gives.
+    parts = re.split("([\udc80-\udcff])", data.decode("utf-8", errors="surrogateescape"))
+    return "".join(
+        f"<{ord(part) - 0xDC00:02X}>" if place % 2 else shown(part)
+        for place, part in enumerate(parts)
+    )
+
+
 def _between_characters(tokenizer: Tokenizer, ids: Sequence[int], index: int) -> bool:
     """Whether a character ends before the token at `index`, which does not go on with it.
 

@@ -10,10 +10,13 @@ import pytest
 
 pytest.importorskip("streamlit")
 
+import torch
 from streamlit.testing.v1 import AppTest
 
 from app.blocks.jobs import Job
 from app.blocks.session_jobs import Desk
+from litteragpt.architectures.encoder import Encoder, EncoderConfig
+from litteragpt.entities.folder import save_folder
 from tests.tiny import save_names, save_tiny, tiny_bpe
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -36,6 +39,19 @@ def kinds_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tiny(root)
     save_tiny(root, "tiny-bpe", tokenizer=tiny_bpe(), language="pt")
     save_names(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tagger_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of checkpoints with a tagger of random weights; tests leave it as it is."""
+    root = tmp_path_factory.mktemp("taggers")
+    torch.manual_seed(1)
+    labels = ("NAME", "DATE", "EMAIL")
+    config = EncoderConfig(labels=labels, rows=512, width=24, shapes=64, shape_width=8, hidden=24)
+    encoder = Encoder(config)
+    encoder.initialise()
+    save_folder(root / "tiny-ner", encoder=encoder, training={}, card="# Tiny\n")
     return root
 
 

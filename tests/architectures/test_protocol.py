@@ -16,8 +16,9 @@ from litteragpt.architectures.base import LanguageModule
 from litteragpt.architectures.decoder import DecoderConfig
 from litteragpt.architectures.lstm import LSTMConfig
 from litteragpt.architectures.mlp import MLPConfig
-from litteragpt.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from litteragpt.checkpoint import load_checkpoint, save_checkpoint
 from litteragpt.tokenizers import CharTokenizer
+from litteragpt.weights import CheckpointError
 
 TOKENIZER = CharTokenizer.from_text("\n abcdefghijklmnopqrstuvwxyz-")
 V = TOKENIZER.vocab_size

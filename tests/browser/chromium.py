@@ -33,15 +33,18 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def serve(checkpoints: Path | None, log: Path) -> Iterator[str]:
-    """The app on a free port, with these checkpoints or the repository's; gives its address."""
+def serve(checkpoints: Path | None, log: Path, *, module: str = "streamlit") -> Iterator[str]:
+    """The app on a free port, with these checkpoints or the repository's; gives its address.
+
+    `module` is what runs it.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = dict(os.environ)
     if checkpoints is not None:
         environment["LITTERAGPT_CHECKPOINTS"] = str(checkpoints)
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
+    command = [sys.executable, "-m", module, "run", "app/main.py"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     command += ["--server.headless", "true"]
     with log.open("wb") as output:

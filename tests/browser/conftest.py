@@ -42,12 +42,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def address(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app, served with a quick checkpoint, a slow one, and one of names."""
+    """The app, served with a quick checkpoint, a slow one, one of names, and taggers by rules."""
     root = tmp_path_factory.mktemp("served")
     save_tiny(root)
     save_names(root)
     save_tiny(root, "slow", layers=12, width=384)
-    with serve(root, tmp_path_factory.mktemp("log") / "server.log") as address:
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with serve(root, log, module="tests.browser.by_rules") as address:
         yield address
 
 

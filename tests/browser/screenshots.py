@@ -55,6 +55,8 @@ def main() -> None:
                 generar(browser, address, out / f"generar-{name}", size, scheme)
                 comparar(browser, address, out / f"comparar-{name}", size, scheme)
                 toponimos(browser, address, out / f"toponimos-{name}", size, scheme)
+                entidades(browser, address, out / f"entidades-{name}", size, scheme)
+                perguntar(browser, address, out / f"perguntar-{name}", size, scheme)
                 modelos(browser, address, out / f"modelos-{name}", size, scheme)
         browser.close()
 
@@ -98,6 +100,26 @@ def toponimos(browser: Browser, address: str, to: Path, size: tuple[int, int], s
         page.wait_for_timeout(500)
         page.screenshot(path=to.with_stem(f"{to.stem}-{part}"))
     page.context.close()
+
+
+def perguntar(browser: Browser, address: str, to: Path, size: tuple[int, int], scheme: str) -> None:
+    """An answer in its passage; on the phone the answer alone."""
+    page = _open(browser, f"{address}/perguntar", size, scheme)
+    page.get_by_role("button", name="¿Cuándo alunizaron Armstrong y Aldrin?").click()
+    page.locator(".lg-answer mark").wait_for()
+    page.mouse.move(0, 0)
+    if size == PHONE:
+        page.locator(".lg-answer").scroll_into_view_if_needed()
+    _shoot(page, to)
+
+
+def entidades(browser: Browser, address: str, to: Path, size: tuple[int, int], scheme: str) -> None:
+    """The example in Spanish, marked."""
+    page = _open(browser, f"{address}/entidades", size, scheme)
+    page.get_by_role("button", name="Correo en español").click()
+    page.locator(".js-plotly-plot").wait_for()
+    page.mouse.move(0, 0)
+    _shoot(page, to)
 
 
 def modelos(browser: Browser, address: str, to: Path, size: tuple[int, int], scheme: str) -> None:

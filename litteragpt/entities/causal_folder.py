@@ -1,0 +1,185 @@
+"""The checkpoint folder of a tagger that writes, read with as little trust as any other.
+
+It holds `model.safetensors` (16-bit weights of a decoder), `config.json` with `"task": "entities"`
+and the labels, `tokenizer.json`, `README.md` (the card, with the sha256 of the weights) and, where
+training wrote it, `metrics.jsonl`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import reprlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+
+from litteragpt.architectures.decoder import Decoder, DecoderConfig
+from litteragpt.checkpoint import (
+    MAX_CARD_BYTES,
+    MAX_CONFIG_BYTES,
+    METRICS_FILE,
+    TAGGING,
+    TOKENIZER_FILE,
+)
+from litteragpt.entities.generative import GenerativeTagger
+from litteragpt.entities.readers import MAX_LABEL
+from litteragpt.entities.vocabulary import OwnVocabulary
+from litteragpt.files import read_json_object, read_text
+from litteragpt.tables import check_keys, from_table
+from litteragpt.tokenizers import load_tokenizer
+from litteragpt.weights import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    check_layout,
+    check_replaceable,
+    check_sha256,
+    read_tensors,
+    replaced_folder,
+    with_sha256,
+    write_weights,
+)
+
+FORMAT: Final = 1
+ARCHITECTURE: Final = "decoder"
+FILES: Final = (CONFIG_FILE, TOKENIZER_FILE, CARD_FILE, WEIGHTS_FILE)
+MAX_LABELS: Final = 256
+_KEYS: Final = ("format", "task", "architecture", "labels", "model", "training")
+
+
+@dataclass(frozen=True, slots=True)
+class CausalInfo:
+    """What such a folder says about itself, without its weights."""
+
+    name: str
+    path: Path
+    labels: tuple[str, ...]
+    model: DecoderConfig
+    training: Mapping[str, Any]
+    parameters: int
+    card: str
+
+
+def read_causal(folder: Path) -> tuple[CausalInfo, Decoder, OwnVocabulary]:
+    """What a folder says, its decoder on the meta device, and its vocabulary.
+
+    Raises CheckpointError, and nothing else, for whatever is wrong but the values of the weights.
+    """
+    path = Path(os.path.abspath(folder))
+    try:
+        for file in FILES:
+            if not (path / file).is_file():
+                raise CheckpointError(f"{path / file} is missing or is not a file")
+        config, labels, model = _read_config(path / CONFIG_FILE)
+        vocabulary = OwnVocabulary(load_tokenizer(path / TOKENIZER_FILE), labels)
+        if vocabulary.vocab_size != model.vocab_size:
+            raise CheckpointError(
+                f"{path / TOKENIZER_FILE} and the labels make {vocabulary.vocab_size} ids where "
+                f"{CONFIG_FILE} says vocab_size {model.vocab_size}"
+            )
+        card = read_text(path / CARD_FILE, MAX_CARD_BYTES)
+        with torch.device("meta"):
+            decoder = Decoder(model)
+        check_layout(path / WEIGHTS_FILE, decoder.state_dict())
+    except CheckpointError:
+        raise
+    except (ValueError, OSError, SafetensorError) as error:
+        raise CheckpointError(str(error)) from error
+    parameters = sum(parameter.numel() for parameter in decoder.parameters())
+    info = CausalInfo(path.name, path, labels, model, config["training"], parameters, card)
+    return info, decoder, vocabulary
+
+
+def load_causal(folder: Path) -> tuple[CausalInfo, GenerativeTagger]:
+    """What a folder says, and its tagger, ready to be used. Raises CheckpointError."""
+    info, decoder, vocabulary = read_causal(folder)
+    weights = info.path / WEIGHTS_FILE
+    try:
+        check_sha256(weights, info.card)
+        tensors = read_tensors(weights, torch.float32)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{weights} cannot be read: {error}") from error
+    decoder.load_state_dict(tensors, assign=True)
+    return info, GenerativeTagger(decoder.eval(), vocabulary, info.labels, name=info.name)
+
+
+def save_causal(
+    folder: Path,
+    *,
+    decoder: Decoder,
+    vocabulary: OwnVocabulary,
+    labels: Sequence[str],
+    training: Mapping[str, Any],
+    card: str,
+    metrics_file: Path | None = None,
+    dtype: torch.dtype = torch.float16,
+) -> CausalInfo:
+    """Write the folder in place of the one that may be there, whole or not at all.
+
+    Raises CheckpointError where it could not be loaded again, such as for NaN weights, or where
+    the folder holds files that would be lost.
+    """
+    folder = Path(os.path.abspath(folder))
+    check_replaceable(folder, {*FILES, METRICS_FILE})
+    config = {
+        "format": FORMAT,
+        "task": TAGGING,
+        "architecture": ARCHITECTURE,
+        "labels": list(labels),
+        "model": dataclasses.asdict(decoder.config),
+        "training": dict(training),
+    }
+    try:
+        text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise CheckpointError(f"the training table cannot be saved as JSON: {error}") from error
+    with replaced_folder(folder) as new:
+        write_weights(new / WEIGHTS_FILE, decoder.state_dict(), dtype)
+        vocabulary.tokenizer.save(new / TOKENIZER_FILE)
+        (new / CONFIG_FILE).write_text(text, "utf-8", newline="\n")
+        card = with_sha256(card, new / WEIGHTS_FILE)
+        (new / CARD_FILE).write_text(card, "utf-8", newline="\n")
+        if metrics_file is not None:
+            shutil.copyfile(metrics_file, new / METRICS_FILE)
+        info, _ = load_causal(new)
+    return dataclasses.replace(info, path=folder)
+
+
+def check_labels(labels: Sequence[str], source: str) -> tuple[str, ...]:
+    """The labels, if a tag can be made of each. Raises ValueError, naming `source`, otherwise."""
+    for label in labels:
+        printable = isinstance(label, str) and label.isprintable() and " " not in label
+        if not printable or not 0 < len(label) <= MAX_LABEL:
+            raise ValueError(
+                f"{source}: a label must be 1 to {MAX_LABEL} printable characters without spaces, "
+                f"not {reprlib.repr(label)}"
+            )
+    if not 1 <= len(labels) <= MAX_LABELS or len(set(labels)) < len(labels):
+        raise ValueError(f"{source}: there must be 1 to {MAX_LABELS} labels, each of them once")
+    return tuple(labels)
+
+
+def _read_config(path: Path) -> tuple[dict[str, Any], tuple[str, ...], DecoderConfig]:
+    config = read_json_object(path, MAX_CONFIG_BYTES)
+    check_keys(config, _KEYS, _KEYS, str(path))
+    for key, expected in (("format", FORMAT), ("task", TAGGING), ("architecture", ARCHITECTURE)):
+        if type(config[key]) is not type(expected) or config[key] != expected:
+            given = reprlib.repr(config[key])
+            raise CheckpointError(f"{path}: {key} must be {expected!r}, not {given}")
+    for table in ("model", "training"):
+        if not isinstance(config[table], dict):
+            raise CheckpointError(f"{path}: {table} must be a table of values")
+    if not isinstance(config["labels"], list):
+        raise CheckpointError(f"{path}: labels must be a list")
+    labels = check_labels(config["labels"], str(path))
+    model = from_table(DecoderConfig, config["model"], f"{path}: model", complete=True)
+    model.validate()
+    return config, labels, model

@@ -1,0 +1,72 @@
+"""Taggers by name: which there are, and how one is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from litteragpt.checkpoint import (
+    MAX_CONFIG_BYTES,
+    TAGGER,
+    checkpoints_root,
+    is_tagger_folder,
+)
+from litteragpt.entities.causal_folder import load_causal
+from litteragpt.entities.folder import load_folder, tagger_names
+from litteragpt.entities.generative import GenerativeTagger
+from litteragpt.entities.huggingface import HuggingFaceTagger, load_huggingface_tagger
+from litteragpt.entities.tagger import EntityTagger
+from litteragpt.files import read_json_object
+from litteragpt.huggingface import is_model_folder
+from litteragpt.weights import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
+
+DEFAULT_TAGGER = "ner-multi"
+
+
+def taggers() -> list[str]:
+    """The names of the taggers in `checkpoints/`, sorted."""
+    return tagger_names()
+
+
+def load_tagger(
+    name: str | Path = DEFAULT_TAGGER, *, adapter: Path | None = None
+) -> EntityTagger | GenerativeTagger | HuggingFaceTagger:
+    """The tagger of a checkpoint, by its name in `checkpoints/` or by its folder.
+
+    With `adapter`, the folder of one that `litteragpt ner-train --lora` wrote, it has the
+    adapter's labels. A folder of Hugging Face's layout with an encoder that classifies tokens
+    will do, too. Raises `CheckpointError` (a `ValueError`) where there is none, or where a file
+    of it is malformed.
+    """
+    folder = tagger_folder(name)
+    ours = read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES).get("architecture") == TAGGER
+    if adapter is not None and not ours:
+        raise CheckpointError(f"{folder} takes no adapter: only encoders of ours do")
+    if ours:
+        tagger = load_encoder(folder)
+        return tagger if adapter is None else tagger.with_adapter(adapter)
+    if is_tagger_folder(folder):
+        return load_causal(folder)[1]
+    return load_huggingface_tagger(folder)
+
+
+def load_encoder(folder: Path) -> EntityTagger:
+    """The tagger in the folder of an encoder of ours. Raises CheckpointError."""
+    info, encoder = load_folder(folder)
+    calibration = info.training.get("calibration", 1.0)
+    if type(calibration) not in (int, float) or not 0.05 <= calibration <= 20.0:
+        raise CheckpointError(f"{folder}: calibration must be from 0.05 to 20, not {calibration!r}")
+    weights = info.path / WEIGHTS_FILE
+    return EntityTagger(encoder, name=info.name, calibration=calibration, weights=weights)
+
+
+def tagger_folder(name: str | Path) -> Path:
+    """Where the tagger of a name, or a folder, is: ours, or a model folder of others.
+
+    Raises CheckpointError where there is none.
+    """
+    root = checkpoints_root()
+    for path in (root / name, Path(name)):
+        if str(name) and (is_tagger_folder(path) or is_model_folder(path)):
+            return path
+    names = ", ".join(tagger_names()) or "none"
+    raise CheckpointError(f"no tagger {str(name)[:80]!r}; there are in {root}: {names}")
