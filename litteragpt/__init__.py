@@ -45,7 +45,7 @@ __all__ = [
     "taggers",
 ]
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 
 def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:

@@ -41,7 +41,11 @@ def page() -> None:
     offered = taggers.found()
     if not offered:
         st.warning(t("entities.none"), icon=":material/info:")
-        st.code("litteragpt train models/ner-multi.toml", language=None, wrap_lines=True)
+        st.code(
+            "litteragpt ner-train models/ner-multi.toml --source DIR",
+            language=None,
+            wrap_lines=True,
+        )
         return
     prepare()
     intent = desk().intents.get(PAGE)

@@ -108,6 +108,7 @@ def ner_train(
     base: str | None = None,
     lora: Path | None = None,
     data: Path | None = None,
+    causal: bool = False,
     out: Path | None = None,
     made: Path = Path("data/ner"),
     vectors: Path | None = None,
@@ -129,6 +130,7 @@ def ner_train(
         base: Name or folder of the tagger or encoder to fit.
         lora: Your records (TSV, JSONL, JSON), for low-rank updates.
         data: Your records, for all weights of an encoder of Hugging Face's layout.
+        causal: The folder holds a causal language model, which is to write the entities.
         out: Folder to write the adapter or the encoder to.
         made: Folder of the sets made from them.
         vectors: Word vectors to start from (`litteragpt ner-vectors`).
@@ -141,9 +143,9 @@ def ner_train(
     if base is not None:
         if recipe is not None or out is None or (lora is None) == (data is None):
             raise ValueError("--base needs --out and either --lora or --data, and no recipe")
-        _fit(base, lora, data, out, override)
+        _fit(base, lora, data, out, override, causal=causal)
         return
-    if recipe is None or source is None or lora or data or out:
+    if recipe is None or source is None or lora or data or out or causal:
         raise ValueError("give a recipe and --source, or --base with --lora or --data and --out")
     from litteragpt.training.causal_recipe import is_causal_recipe
     from litteragpt.training.tagger_recipe import load_tagger_recipe, train_recipe
@@ -282,7 +284,13 @@ def _train_causal(
 
 
 def _fit(
-    base: str, lora: Path | None, data: Path | None, out: Path, override: Sequence[str]
+    base: str,
+    lora: Path | None,
+    data: Path | None,
+    out: Path,
+    override: Sequence[str],
+    *,
+    causal: bool,
 ) -> None:
     """Fit a base to a person's own records, and say how well that went."""
     from litteragpt.checkpoint import is_tagger_folder
@@ -291,7 +299,13 @@ def _fit(
     folder = tagger_folder(base)
     file = lora or data
     assert file is not None, "one of the two is given"
-    if is_tagger_folder(folder):
+    if causal:
+        from litteragpt.training.tagging_causal_hf import train_causal_huggingface
+
+        tuned = train_causal_huggingface(
+            folder, file, out, override, low_rank=lora is not None, report=_report
+        )
+    elif is_tagger_folder(folder):
         from litteragpt.training.lora import train_adapter
 
         if lora is None:

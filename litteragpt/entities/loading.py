@@ -11,6 +11,10 @@ from litteragpt.checkpoint import (
     is_tagger_folder,
 )
 from litteragpt.entities.causal_folder import load_causal
+from litteragpt.entities.causal_huggingface import (
+    is_causal_tagger_folder,
+    load_causal_huggingface,
+)
 from litteragpt.entities.folder import load_folder, tagger_names
 from litteragpt.entities.generative import GenerativeTagger
 from litteragpt.entities.huggingface import HuggingFaceTagger, load_huggingface_tagger
@@ -34,8 +38,8 @@ def load_tagger(
 
     With `adapter`, the folder of one that `litteragpt ner-train --lora` wrote, it has the
     adapter's labels. A folder of Hugging Face's layout with an encoder that classifies tokens
-    will do, too. Raises `CheckpointError` (a `ValueError`) where there is none, or where a file
-    of it is malformed.
+    will do, too, or with a language model that was taught to write entities. Raises
+    `CheckpointError` (a `ValueError`) where there is none, or where a file of it is malformed.
     """
     folder = tagger_folder(name)
     ours = read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES).get("architecture") == TAGGER
@@ -46,6 +50,8 @@ def load_tagger(
         return tagger if adapter is None else tagger.with_adapter(adapter)
     if is_tagger_folder(folder):
         return load_causal(folder)[1]
+    if is_causal_tagger_folder(folder):
+        return load_causal_huggingface(folder)
     return load_huggingface_tagger(folder)
 
 

@@ -5,10 +5,26 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from litteragpt.bounds import check_range, check_whole
 from litteragpt.entities.span import Entity
-from litteragpt.entities.tagger import MAX_CHARS, Sentence, sentences_of
+from litteragpt.entities.words import split_words
+from litteragpt.sentences import split_sentences
+
+MAX_CHARS: Final = 4_000_000
+"""Of one text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A stretch of a text whose words are read together."""
+
+    text: int
+    """Which text of a batch it is of."""
+    words: tuple[tuple[int, int], ...]
+    """Start and end of each word in the text."""
 
 
 class SentenceTagger(ABC):
@@ -53,8 +69,9 @@ class SentenceTagger(ABC):
             read = self.read(sentences, batch, batch_size)
             for sentence, entities in zip(sentences, read, strict=True):
                 found[sentence.text] += entities
-            for entities in found:
-                yield [e for e in entities if e.label in kept and e.score >= threshold]
+            for text, entities in zip(batch, found, strict=True):
+                ruled = self.with_rules(text, entities)
+                yield [e for e in ruled if e.label in kept and e.score >= threshold]
 
     def tag_words(
         self, texts: Sequence[str], words: Sequence[Sequence[tuple[int, int]]]
@@ -66,8 +83,12 @@ class SentenceTagger(ABC):
         sentences = [Sentence(k, tuple(each)) for k, each in enumerate(words) if each]
         found: list[list[Entity]] = [[] for _ in texts]
         for sentence, entities in zip(sentences, self.read(sentences, texts, 64), strict=True):
-            found[sentence.text] = entities
+            found[sentence.text] = self.with_rules(texts[sentence.text], entities)
         return found
+
+    def with_rules(self, text: str, entities: list[Entity]) -> list[Entity]:
+        """What was found in a text, and what rules add; none unless a class below has some."""
+        return entities
 
     def _checked(self, labels: Collection[str] | None, threshold: float) -> frozenset[str]:
         check_range("threshold", threshold, 0.0, 1.0)
@@ -87,3 +108,22 @@ def sentences_in(texts: Sequence[str]) -> list[Sentence]:
     return [
         Sentence(number, words) for number, text in enumerate(texts) for words in sentences_of(text)
     ]
+
+
+def sentences_of(text: str) -> list[tuple[tuple[int, int], ...]]:
+    """The words (start, end) of each sentence of a text; a line break ends a sentence, too."""
+    ends: list[int] = []
+    at = 0
+    for sentence in split_sentences(text):
+        for line in sentence.splitlines(keepends=True):
+            at += len(line)
+            ends.append(at)
+    found: list[list[tuple[int, int]]] = [[]]
+    number = 0
+    for start, end in split_words(text):
+        while number < len(ends) and start >= ends[number]:
+            number += 1
+            if found[-1]:
+                found.append([])
+        found[-1].append((start, end))
+    return [tuple(words) for words in found if words]

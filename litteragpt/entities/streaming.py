@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from litteragpt.entities.reading import MAX_CHARS
 from litteragpt.entities.span import Entity
-from litteragpt.entities.tagger import MAX_CHARS, TokenTagger
+from litteragpt.entities.tagger import TokenTagger
 from litteragpt.protocols import Tagger
 
 BATCH: Final = 64

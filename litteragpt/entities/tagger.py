@@ -9,10 +9,8 @@ this label.
 
 from __future__ import annotations
 
-import itertools
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,38 +18,26 @@ import torch
 from torch import Tensor
 
 from litteragpt.architectures.encoder import Chain, Encoder, tags_of_labels
-from litteragpt.bounds import check_range, check_whole
+from litteragpt.bounds import check_whole
 from litteragpt.entities import crf
 from litteragpt.entities.adapter import adapted, load_adapter
 from litteragpt.entities.batch import words_of
 from litteragpt.entities.emails import LABEL as EMAIL
 from litteragpt.entities.emails import find_emails
 from litteragpt.entities.features import WordFeatures
+from litteragpt.entities.reading import MAX_CHARS, Sentence, SentenceTagger
 from litteragpt.entities.span import Entity, entity_at, without_overlaps
 from litteragpt.entities.words import split_words
-from litteragpt.sentences import split_sentences
 
 WINDOW: Final = 160
 """Words that are read at once."""
 OVERLAP: Final = 32
 """Words that two windows share."""
-MAX_CHARS: Final = 4_000_000
-"""Of one text."""
 _WINDOWS: Final = 256
 """That are read together at most, so that no text takes more memory than that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A stretch of a text whose words are read together."""
-
-    text: int
-    """Which text of a batch it is of."""
-    words: tuple[tuple[int, int], ...]
-    """Start and end of each word in the text."""
-
-
-class TokenTagger(ABC):
+class TokenTagger(SentenceTagger):
     """Marks entities by the scores of each word's tags; see `litteragpt.protocols.Tagger`.
 
     What gives the scores, and how tags follow one another, is up to the class below this one.
@@ -60,7 +46,7 @@ class TokenTagger(ABC):
     def __init__(
         self, labels: tuple[str, ...], chain: Chain, *, name: str, calibration: float
     ) -> None:
-        self.name = name
+        super().__init__(name)
         self._labels = labels
         self._tags = tags_of_labels(labels)
         self._calibration = calibration
@@ -92,59 +78,7 @@ class TokenTagger(ABC):
         check_whole("the characters of a text", len(text), 0, MAX_CHARS)
         return {}
 
-    def tag(
-        self, text: str, *, labels: Collection[str] | None = None, threshold: float = 0.0
-    ) -> list[Entity]:
-        """The entities of a text in order. Raises ValueError for unknown labels or a huge text."""
-        (found,) = self.pipe([text], labels=labels, threshold=threshold)
-        return found
-
-    def pipe(
-        self,
-        texts: Iterable[str],
-        *,
-        labels: Collection[str] | None = None,
-        threshold: float = 0.0,
-        batch_size: int = 64,
-    ) -> Iterator[list[Entity]]:
-        """`tag` for many texts, streamed, `batch_size` of them at a time."""
-        kept = self._checked(labels, threshold)
-        check_whole("batch_size", batch_size, 1, 65_536)
-        left = iter(texts)
-        while batch := list(itertools.islice(left, batch_size)):
-            for text in batch:
-                check_whole("the characters of a text", len(text), 0, MAX_CHARS)
-            sentences = [
-                Sentence(number, words)
-                for number, text in enumerate(batch)
-                for words in sentences_of(text)
-            ]
-            found: list[list[Entity]] = [[] for _ in batch]
-            for sentence, entities in zip(
-                sentences, self._read(sentences, batch, batch_size), strict=True
-            ):
-                found[sentence.text] += entities
-            for text, entities in zip(batch, found, strict=True):
-                yield [
-                    each
-                    for each in self._with_rules(text, entities)
-                    if each.label in kept and each.score >= threshold
-                ]
-
-    def tag_words(
-        self, texts: Sequence[str], words: Sequence[Sequence[tuple[int, int]]]
-    ) -> list[list[Entity]]:
-        """The entities of texts whose words are given, as in a set with tokens of its own.
-
-        Each text is one sentence.
-        """
-        sentences = [Sentence(k, tuple(each)) for k, each in enumerate(words) if each]
-        found: list[list[Entity]] = [[] for _ in texts]
-        for sentence, entities in zip(sentences, self._read(sentences, texts, 64), strict=True):
-            found[sentence.text] = self._with_rules(texts[sentence.text], entities)
-        return found
-
-    def _read(
+    def read(
         self, sentences: Sequence[Sentence], texts: Sequence[str], batch_size: int
     ) -> list[list[Entity]]:
         """The entities of each sentence; sentences of like lengths are read together."""
@@ -196,22 +130,12 @@ class TokenTagger(ABC):
             for row, sentence in enumerate(sentences)
         ]
 
-    def _with_rules(self, text: str, entities: list[Entity]) -> list[Entity]:
+    def with_rules(self, text: str, entities: list[Entity]) -> list[Entity]:
         """What the model found, with e-mail addresses as the rule says where it knows of them."""
         if EMAIL not in self.labels or "@" not in text:
             return entities
         certain = find_emails(text)
         return without_overlaps([*(each for each in entities if each.label != EMAIL), *certain])
-
-    def _checked(self, labels: Collection[str] | None, threshold: float) -> frozenset[str]:
-        check_range("threshold", threshold, 0.0, 1.0)
-        unknown = sorted(set(labels or ()) - set(self.labels))
-        if unknown:
-            raise ValueError(
-                f"the tagger {self.name} has no label {unknown[0]!r}: it has "
-                f"{', '.join(self.labels)}"
-            )
-        return frozenset(self.labels if labels is None else labels)
 
 
 class EntityTagger(TokenTagger):
@@ -305,25 +229,6 @@ class EntityTagger(TokenTagger):
             read_1TH, torch.ones(read_1TH.shape[:2], dtype=torch.bool)
         )
         return dict(zip(self.intents, scores_1I.softmax(1)[0].tolist(), strict=True))
-
-
-def sentences_of(text: str) -> list[tuple[tuple[int, int], ...]]:
-    """The words (start, end) of each sentence of a text; a line break ends a sentence, too."""
-    ends: list[int] = []
-    at = 0
-    for sentence in split_sentences(text):
-        for line in sentence.splitlines(keepends=True):
-            at += len(line)
-            ends.append(at)
-    found: list[list[tuple[int, int]]] = [[]]
-    number = 0
-    for start, end in split_words(text):
-        while number < len(ends) and start >= ends[number]:
-            number += 1
-            if found[-1]:
-                found.append([])
-        found[-1].append((start, end))
-    return [tuple(words) for words in found if words]
 
 
 def window_starts(length: int) -> range:

@@ -14,6 +14,7 @@ from litteragpt.entities.record import Record
 from litteragpt.entities.score import Scores, score
 from litteragpt.entities.span import relabelled
 from litteragpt.entities.tagger import TokenTagger
+from litteragpt.protocols import WordTagger
 
 HELD_OUT: Final = 0.2
 """The share of the records that nothing learns from."""
@@ -45,7 +46,7 @@ class OwnRecords:
     learned: tuple[Record, ...]
     held_out: tuple[Record, ...]
 
-    def score(self, tagger: TokenTagger) -> dict[str, Scores]:
+    def score(self, tagger: WordTagger) -> dict[str, Scores]:
         """Strict span F1 of a tagger on what is held out, over these labels."""
         records = self.held_out
         found = tagger.tag_words([each.text for each in records], [each.words for each in records])

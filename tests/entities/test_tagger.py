@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from litteragpt.architectures.encoder import Encoder, EncoderConfig
+from litteragpt.entities import reading
 from litteragpt.entities import tagger as module
 from litteragpt.entities.folder import load_folder, save_folder
 from litteragpt.entities.loading import load_tagger
 from litteragpt.entities.readers import labelled_record
+from litteragpt.entities.reading import sentences_of
 from litteragpt.entities.sets import ANYTHING, Example, SetConfig, epoch, example_of, read_set
 from litteragpt.entities.span import Entity, check_entities
-from litteragpt.entities.tagger import EntityTagger, sentences_of, window_starts
+from litteragpt.entities.tagger import EntityTagger, window_starts
 from litteragpt.entities.words import split_words
 from litteragpt.training.tagging import TaggingConfig, train_tagger
 from litteragpt.weights import CheckpointError
@@ -113,7 +115,7 @@ def test_a_text_is_streamed(tagger: EntityTagger) -> None:
 def test_nothing_is_lost_at_a_seam(tagger: EntityTagger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence of many windows is marked as its parts are, wherever the windows end."""
     text = " ".join(["Luis Gil llega mañana a las 10:30 ,"] * 30)
-    monkeypatch.setattr(module, "sentences_of", lambda text: [tuple(split_words(text))])
+    monkeypatch.setattr(reading, "sentences_of", lambda text: [tuple(split_words(text))])
     whole = [(e.start, e.end, e.label) for e in tagger.tag(text)]
     assert len(whole) > 50
     for window, overlap in ((40, 16), (33, 20), (64, 32)):
