@@ -131,12 +131,14 @@ def train_causal_recipe(
     held_out = [read_validation(config, only, source) for config, only in recipe.validation]
     runs.mkdir(parents=True, exist_ok=True)
     metrics = runs / "metrics.jsonl"
+    earlier = _seconds_so_far(metrics) if resume else 0.0
     began = time.monotonic()
     with metrics.open("a" if resume else "w", encoding="utf-8") as file:
 
         def tell(figures: Mapping[str, Any]) -> None:
-            report(figures)
-            file.write(json.dumps(figures) + "\n")
+            line = {**figures, "seconds": round(earlier + figures["seconds"], 1)}
+            report(line)
+            file.write(json.dumps(line) + "\n")
             file.flush()
 
         def evaluated(step: int) -> dict[str, float]:
@@ -152,7 +154,7 @@ def train_causal_recipe(
             report=tell,
             evaluated=evaluated,
         )
-    minutes = (time.monotonic() - began) / 60
+    minutes = (earlier + time.monotonic() - began) / 60
     figures = {each.title: evaluate(tagger, each) for each in held_out}
     reached = {
         title: {label: dataclasses.asdict(scores) for label, scores in found.items()}
@@ -180,6 +182,12 @@ def train_causal_recipe(
         metrics_file=metrics,
     )
     return info, figures
+
+
+def _seconds_so_far(metrics: Path) -> float:
+    """What the curve of a run that goes on says last."""
+    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
+    return float(json.loads(lines[-1])["seconds"]) if lines else 0.0
 
 
 def _read(path: Path) -> dict[str, Any]:

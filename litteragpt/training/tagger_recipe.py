@@ -53,6 +53,8 @@ class Validation:
     only: frozenset[str]
     unsure: tuple[tuple[Entity, ...], ...]
     """Stretches marked by other customs: what is found there counts neither way."""
+    free: bool
+    """Whether its licence is stated, so that what ships may depend on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,8 @@ def train_recipe(
         train_tagger(encoder, sets, recipe.training, report=tell, after_epoch=after_epoch)
     minutes = (time.monotonic() - began) / 60
     tagger = EntityTagger(encoder.eval(), name=recipe.name)
-    calibration = calibration_of(tagger, [(e.records, e.gold, e.only) for e in held_out])
+    free = [(each.records, each.gold, each.only) for each in held_out if each.free]
+    calibration = calibration_of(tagger, free)
     figures = {each.title: evaluate(tagger, each) for each in held_out}
     reached = {
         title: {label: dataclasses.asdict(scores) for label, scores in found.items()}
@@ -189,6 +192,7 @@ def read_validation(config: SetConfig, only: frozenset[str], source: Path) -> Va
         gold=gold,
         only=only,
         unsure=tuple(tuple(relabelled(each.entities, {}, unsure)) for each in records),
+        free=bool(config.licence),
     )
 
 

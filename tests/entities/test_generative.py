@@ -471,6 +471,12 @@ def test_the_commands_train_a_recipe_and_tag_with_it(
     curve = (tmp_path / "runs" / "tiny-causal" / "metrics.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["step"] for line in curve] == [2, 4]
     assert "f1 the same" in json.loads(curve[-1])
+    more = ["--resume", "--override", "training.steps=6"]
+    assert _run(monkeypatch, "ner-train", str(tmp_path / "r.toml"), *source, *more) == 0
+    curve = (tmp_path / "runs" / "tiny-causal" / "metrics.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in curve] == [2, 4, 6]
+    seconds = [json.loads(line)["seconds"] for line in curve]
+    assert seconds == sorted(seconds)
     folder = str(tmp_path / "out" / "tiny-causal")
     capsys.readouterr()
     assert _run(monkeypatch, "tag", "Ana vive en Lugo .", "--model", folder) == 0
