@@ -464,10 +464,8 @@ def test_the_commands_train_a_recipe_and_tag_with_it(
     _write_set(tmp_path)
     (tmp_path / "r.toml").write_text(RECIPE, "utf-8")
     out = ["--checkpoints", str(tmp_path / "out"), "--runs", str(tmp_path / "runs")]
-    assert (
-        _run(monkeypatch, "ner-train", str(tmp_path / "r.toml"), "--source", str(tmp_path), *out)
-        == 0
-    )
+    source = ["--source", str(tmp_path), *out]
+    assert _run(monkeypatch, "ner-train", str(tmp_path / "r.toml"), *source) == 0
     curve = (tmp_path / "runs" / "tiny-causal" / "metrics.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["step"] for line in curve] == [2, 4]
     assert "f1 the same" in json.loads(curve[-1])
