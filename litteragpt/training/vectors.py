@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from litteragpt.entities.features import HASHES, LONGEST_GRAM, SEED, SHORTEST_GRAM
+from litteragpt.entities.features import HASHES, LONGEST_GRAM, SHORTEST_GRAM
 from litteragpt.entities.words import split_words
 
 
@@ -51,7 +51,6 @@ def train_vectors(
             model="skipgram",
             mode="floret",
             hashCount=HASHES,
-            hashSeed=SEED,
             bucket=rows,
             minn=SHORTEST_GRAM,
             maxn=LONGEST_GRAM,
