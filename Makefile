@@ -40,5 +40,5 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/app.stamp
-	$(BIN)/python -m pip install --quiet --group test --editable '.[app,answers,data,entities,hf,ray]'
+	$(BIN)/python -m pip install --quiet --group test --editable '.[app,answers,data,entities,export,hf,ray]'
 	touch $@
