@@ -11,7 +11,6 @@ checked before memory is taken. There is no pickle anywhere.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import reprlib
@@ -23,7 +22,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from litteragpt import architectures, huggingface
@@ -34,15 +32,15 @@ from litteragpt.tokenizers import load_tokenizer
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    METRICS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
     check_layout,
     check_replaceable,
-    check_sha256,
-    read_tensors,
+    faults_as_checkpoint_errors,
     replaced_folder,
-    with_sha256,
-    write_weights,
+    take_weights,
+    write_parts,
 )
 
 FORMAT: Final = 1
@@ -53,7 +51,6 @@ TAGGING: Final = "entities"
 ROOT_VARIABLE: Final = "LITTERAGPT_CHECKPOINTS"
 
 TOKENIZER_FILE: Final = "tokenizer.json"
-METRICS_FILE: Final = "metrics.jsonl"
 KNOWN_FILE: Final = "known.safetensors"
 REQUIRED_FILES: Final = (CONFIG_FILE, TOKENIZER_FILE, CARD_FILE, WEIGHTS_FILE)
 OPTIONAL_FILES: Final = (METRICS_FILE, KNOWN_FILE)
@@ -71,6 +68,10 @@ _TOKENIZER_KINDS: Final = frozenset({"char", "bpe"})
 
 
 Library = Literal["litteragpt", "transformers"]
+
+
+ADAPTER_FILE: Final = "adapter.json"
+"""In the folder of an adapter of a tagger (`litteragpt.entities.adapter`)."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def list_checkpoints(root: Path | None = None) -> CheckpointList:
         paths += [path for path in huggingface.model_folders() if path not in paths]
     for path in paths:
         try:
-            if is_tagger_folder(path):
+            if is_tagger_folder(path) or (path / ADAPTER_FILE).is_file():
                 continue
             if path.name in {info.name for info in found}:
                 raise CheckpointError(f"{path} has the name of another model")
@@ -213,13 +214,7 @@ def load_checkpoint(
         return _load_foreign(Path(folder), device)
     inspected = _inspect(Path(folder))
     info, model = inspected.info, inspected.model
-    weights = info.path / WEIGHTS_FILE
-    try:
-        check_sha256(weights, info.card)
-        tensors = read_tensors(weights, dtype)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{weights} cannot be read: {error}") from error
-    model.load_state_dict(tensors, assign=True)
+    take_weights(model, info.path, info.card, dtype)
     left = [name for name, buffer in model.named_buffers() if buffer.is_meta]
     assert not left, f"an architecture must save all of its buffers: {left}"
     try:
@@ -266,19 +261,18 @@ def save_checkpoint(
     }
     if language is not None:
         config["language"] = language
-    try:
-        config_text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    except ValueError as error:
-        raise CheckpointError(f"the training table cannot be saved as JSON: {error}") from error
     with replaced_folder(folder) as new:
-        write_weights(new / WEIGHTS_FILE, model.state_dict(), dtype)
+        write_parts(
+            new,
+            weights=model.state_dict(),
+            config=config,
+            card=card,
+            metrics_file=metrics_file,
+            dtype=dtype,
+        )
         tokenizer.save(new / TOKENIZER_FILE)
-        (new / CONFIG_FILE).write_text(config_text, "utf-8", newline="\n")
-        card = with_sha256(card, new / WEIGHTS_FILE)
-        (new / CARD_FILE).write_text(card, "utf-8", newline="\n")
-        for source, name in ((metrics_file, METRICS_FILE), (known_file, KNOWN_FILE)):
-            if source is not None:
-                shutil.copyfile(source, new / name)
+        if known_file is not None:
+            shutil.copyfile(known_file, new / KNOWN_FILE)
         info = load_checkpoint(new).info
     return dataclasses.replace(info, path=folder)
 
@@ -366,12 +360,7 @@ class _Inspected:
 def _inspect(folder: Path) -> _Inspected:
     """Every check but that of the values of the weights."""
     path = Path(os.path.abspath(folder))
-    try:
-        if not path.is_dir():
-            raise CheckpointError(f"{path} is missing or is not a folder")
-        for file in REQUIRED_FILES:
-            if not (path / file).is_file():
-                raise CheckpointError(f"{path / file} is missing or is not a file")
+    with faults_as_checkpoint_errors(path, REQUIRED_FILES):
         config = read_json_object(path / CONFIG_FILE, MAX_CONFIG_BYTES)
         architecture, model_config = _read_config(config, path / CONFIG_FILE)
         tokenizer = load_tokenizer(path / TOKENIZER_FILE)
@@ -389,10 +378,6 @@ def _inspect(folder: Path) -> _Inspected:
         with torch.device("meta"):
             model = architectures.ARCHITECTURES[architecture].build(model_config)
         check_layout(path / WEIGHTS_FILE, model.state_dict())
-    except CheckpointError:
-        raise
-    except (ValueError, OSError, SafetensorError) as error:
-        raise CheckpointError(str(error)) from error
     parameters = sum(parameter.numel() for parameter in model.parameters())
     info = CheckpointInfo(path.name, path, architecture, config, parameters, card)
     return _Inspected(info, model, tokenizer)

@@ -7,7 +7,9 @@ Whatever a file may hold, reading it gives tensors of the shapes asked for, all 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,13 +19,14 @@ from typing import Any, Final
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from litteragpt.tables import check_keys, some
 
 WEIGHTS_FILE: Final = "model.safetensors"
 CONFIG_FILE: Final = "config.json"
 CARD_FILE: Final = "README.md"
+METRICS_FILE: Final = "metrics.jsonl"
 
 MAX_HEADER_BYTES: Final = 2**20
 """Room for the names and shapes of some ten thousand tensors."""
@@ -45,6 +48,22 @@ def check_replaceable(folder: Path, files: Collection[str]) -> None:
     others = sorted({path.name for path in folder.iterdir()} - set(files))
     if others:
         raise CheckpointError(f"{folder} holds other files than a checkpoint's: {some(others)}")
+
+
+@contextmanager
+def faults_as_checkpoint_errors(folder: Path, files: Collection[str]) -> Iterator[None]:
+    """Within it, whatever is wrong with a folder raises CheckpointError; so does a missing file."""
+    try:
+        if not folder.is_dir():
+            raise CheckpointError(f"{folder} is missing or is not a folder")
+        for file in files:
+            if not (folder / file).is_file():
+                raise CheckpointError(f"{folder / file} is missing or is not a file")
+        yield
+    except CheckpointError:
+        raise
+    except (ValueError, OSError, SafetensorError) as error:
+        raise CheckpointError(str(error)) from error
 
 
 @contextmanager
@@ -78,6 +97,47 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype)
     }
     save_file(copies, path, {"format": "pt"})
     path.chmod(0o644)  # the library makes it private to the user
+
+
+def write_parts(
+    folder: Path,
+    *,
+    weights: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    card: str,
+    metrics_file: Path | None,
+    dtype: torch.dtype,
+) -> None:
+    """Write what every checkpoint has: weights, config, card with their sha256, and the curve.
+
+    Raises CheckpointError where the config is no JSON, such as for NaN.
+    """
+    try:
+        text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise CheckpointError(f"the config cannot be saved as JSON: {error}") from error
+    write_weights(folder / WEIGHTS_FILE, weights, dtype)
+    (folder / CONFIG_FILE).write_text(text, "utf-8", newline="\n")
+    card = with_sha256(card, folder / WEIGHTS_FILE)
+    (folder / CARD_FILE).write_text(card, "utf-8", newline="\n")
+    if metrics_file is not None:
+        shutil.copyfile(metrics_file, folder / METRICS_FILE)
+
+
+def take_weights(
+    module: nn.Module, folder: Path, card: str, dtype: torch.dtype = torch.float32
+) -> None:
+    """Put the weights of a folder, which are those that its card names, into a meta module.
+
+    Raises CheckpointError where they cannot be read, are others, or are not finite.
+    """
+    weights = folder / WEIGHTS_FILE
+    try:
+        check_sha256(weights, card)
+        tensors = read_tensors(weights, dtype)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{weights} cannot be read: {error}") from error
+    module.load_state_dict(tensors, assign=True)
 
 
 def check_layout(path: Path, expected: Mapping[str, Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from app.i18n import Words
 
 SMOOTHING = 15
 """Pieces of the moving average; single ones jump between nearly 0 and 3."""
+
+SCORE = "f1 "
+"""What the name of a figure begins with that is an F1 on a held-out set."""
 
 _CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
@@ -79,6 +83,41 @@ def training_figure(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[
         # The first steps fall from ln V within a moment: the rest is what there is to see.
         figure.update_yaxes(range=[0.95 * lowest, 1.6 * lowest])
     return figure
+
+
+def scores_figure(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[Ink]) -> go.Figure:
+    """F1 on each held-out set, in per cent, over the steps: a tagger's curve."""
+    figure = go.Figure()
+    for number, name in enumerate(score_names(metrics)):
+        points = [
+            (float(line["step"]), 100 * float(line[name]))
+            for line in metrics
+            if is_number(line.get(name)) and is_number(line.get("step"))
+        ]
+        ink = inks[number % len(inks)]
+        figure.add_scatter(
+            x=[x for x, _ in points],
+            y=[y for _, y in points],
+            mode="lines+markers",
+            # Names of sets come from a file, and plotly reads some HTML in them.
+            name=html.escape(name.removeprefix(SCORE)),
+            line={"color": ink.colour, "dash": ink.dash, "width": 2.5},
+            marker={"size": 7},
+        )
+    _dress(t, figure, t("charts.steps"), t("charts.f1"))
+    # Names of sets are long: one below the other, under the curves.
+    figure.update_layout(
+        height=360 + 22 * len(figure.data),
+        legend={"orientation": "v", "yanchor": "top", "y": -0.2, "x": 0},
+        showlegend=True,
+    )
+    figure.update_yaxes(hoverformat=".1f")
+    return figure
+
+
+def score_names(metrics: Sequence[dict[str, Any]]) -> list[str]:
+    """The figures of a tagger's curve that are an F1 on a set, in the order of the file."""
+    return list(dict.fromkeys(k for line in metrics for k in line if k.startswith(SCORE)))
 
 
 def training(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[Ink], *, key: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -64,17 +66,35 @@ def chosen(listed: CheckpointList, *, key: str) -> CheckpointInfo:
 
 def choose(t: Words, listed: CheckpointList, *, key: str) -> CheckpointInfo:
     """A choice of checkpoint, where there is more than one."""
-    st.session_state[key] = chosen(listed, key=key).name
-    if len(listed.found) > 1:
-        labels = {info.name: label(t, info) for info in listed.found}
+    choose_name(t, {info.name: label(t, info) for info in listed.found}, key=key)
+    return chosen(listed, key=key)
+
+
+def choose_name(t: Words, labels: Mapping[str, str], *, key: str) -> str:
+    """A choice of one of the names, shown by their labels, where there is more than one."""
+    names = list(labels)
+    if st.session_state.get(key) not in labels:
+        st.session_state[key] = names[0]
+    if len(names) > 1:
         st.selectbox(
             t("models.choose"),
-            list(labels),
+            names,
             format_func=lambda name: labels[name],
             key=key,
             persist_state="session",
         )
-    return chosen(listed, key=key)
+    return str(st.session_state[key])
+
+
+def parameters(t: Words, count: int) -> str:
+    """How many parameters there are, in millions where it is more than one."""
+    return t("models.millions", count=t.number(count / 1e6, 1)) if count >= 1e6 else t.count(count)
+
+
+def megabytes(t: Words, folder: Path) -> str:
+    """The size of a folder's files."""
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return f"{t.number(size / 1e6, 1)} MB"
 
 
 def label(t: Words, info: CheckpointInfo) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import streamlit as st
 import torch
@@ -13,15 +13,21 @@ import litteragpt
 from app.blocks import models
 from app.blocks.jobs import process_slots, session_watch
 from app.i18n import Words
-from litteragpt.checkpoint import resolve
+from litteragpt.checkpoint import checkpoints_root, resolve
+from litteragpt.entities.adapter import adapters
+from litteragpt.entities.generative import GenerativeTagger, Raw
 from litteragpt.entities.span import Entity
+from litteragpt.entities.tagger import EntityTagger
 from litteragpt.files import read_json_object
 from litteragpt.protocols import Tagger
-from litteragpt.weights import CONFIG_FILE
+from litteragpt.weights import CONFIG_FILE, WEIGHTS_FILE
 
 PREFERRED = "ner-multi"
 MAX_CHARS = 1_000_000
 """Of a text that is marked."""
+
+RAW_CHARS = 1_000
+"""Of a text, from its beginning, that a tagger that writes also answers unheld."""
 
 Method = Literal["classification", "generation"]
 
@@ -34,6 +40,8 @@ class TaggerInfo:
 
     name: str
     method: Method
+    base: str | None = None
+    """The tagger that it is an adapter of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ class Reading:
     tagger: TaggerInfo
     entities: tuple[Entity, ...]
     seconds: float
+    raw: tuple[Raw, ...] = ()
+    """What a tagger that writes would have written about the first sentences, unheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +64,24 @@ class Marked:
 
 
 def found() -> list[TaggerInfo]:
-    """The taggers that are there, the preferred one first."""
+    """The taggers that are there, the preferred one first, and then the adapters of them."""
     names = sorted(litteragpt.taggers(), key=lambda name: (name != PREFERRED, name))
-    return [TaggerInfo(name, _method(name)) for name in names]
+    fitted = adapters(checkpoints_root())
+    return [TaggerInfo(name, _method(name)) for name in names] + [
+        TaggerInfo(name, "classification", base) for name, base in fitted.items() if base in names
+    ]
 
 
 def load(t: Words, info: TaggerInfo) -> Tagger | None:
     """The tagger itself; where it cannot be used, says so and gives None."""
     try:
-        stat = (resolve(info.name) / "model.safetensors").stat()
+        stat = (resolve(info.base or info.name) / WEIGHTS_FILE).stat()
         with st.spinner(t("models.loading")):
-            return _load(info.name, (stat.st_mtime_ns, stat.st_size))
+            tagger = _load(info.base or info.name, (stat.st_mtime_ns, stat.st_size))
+            if info.base is None:
+                return tagger
+            # Cheap enough for every click: the large layers are the base's.
+            return cast(EntityTagger, tagger).with_adapter(checkpoints_root() / info.name)
     except (ValueError, OSError) as error:
         models.show_broken(t, info.name, str(error))
         return None
@@ -89,7 +106,11 @@ def read(info: TaggerInfo, tagger: Tagger, text: str) -> Reading:
     with process_slots().place(object(), give_up=lambda: not alive()):
         began = time.monotonic()
         entities = tagger.tag(text)
-        return Reading(info, tuple(entities), time.monotonic() - began)
+        seconds = time.monotonic() - began
+        raw: list[Raw] = []
+        if isinstance(tagger, GenerativeTagger):
+            raw = tagger.raw(text[:RAW_CHARS])
+        return Reading(info, tuple(entities), seconds, tuple(raw))
 
 
 def chosen(offered: list[TaggerInfo], *, key: str) -> TaggerInfo:
@@ -134,8 +155,9 @@ def choose(t: Words, offered: list[TaggerInfo], *, key: str, second_key: str) ->
 
 def label(t: Words, info: TaggerInfo) -> str:
     """A tagger's name and how it works."""
-    method = t(f"entities.methods.{info.method}")
-    return f"{info.name} · {method}"
+    if info.base is not None:
+        return f"{info.name} · {t('entities.adapter', base=info.base)}"
+    return f"{info.name} · {t(f'entities.methods.{info.method}')}"
 
 
 def _method(name: str) -> Method:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import streamlit as st
@@ -191,7 +192,7 @@ def result(t: Words, marked: Marked) -> None:
     filters, shown_text, actions, table = (st.container() for _ in range(4))
     with st.expander(t("entities.correct.title"), icon=":material/edit:"):
         entities = corrector.section(t, PAGE, marked.text)
-    first = Reading(marked.readings[0].tagger, entities, marked.readings[0].seconds)
+    first = dataclasses.replace(marked.readings[0], entities=entities)
     readings = (first, *marked.readings[1:])
     found = [each for reading in readings for each in reading.entities]
     if not found:
@@ -208,6 +209,7 @@ def result(t: Words, marked: Marked) -> None:
     chosen = [tuple(filter(passes, reading.entities)) for reading in readings]
     with shown_text:
         _text(t, marked.text, readings, chosen)
+    unheld(t, readings)
     with table:
         normalised = entity_dates.controls(t, PAGE)
         if chosen[0]:
@@ -225,6 +227,18 @@ def result(t: Words, marked: Marked) -> None:
         st.subheader(t("entities.counts"), anchor=False)
         figure = entity_table.counts_figure(t, readings, chosen)
         charts.show(figure, key=_key("counts"), alt=t("entities.counts_alt"))
+
+
+def unheld(t: Words, readings: tuple[Reading, ...]) -> None:
+    """What a tagger that writes its tags would have written if nothing held it to the text."""
+    raws = [raw for reading in readings for raw in reading.raw]
+    if not raws:
+        return
+    with st.expander(t("entities.raw"), icon=":material/edit_note:"):
+        invented = sum(len(raw.answer.hallucinated) for raw in raws)
+        st.caption(t("entities.raw_help", count=t.count(invented)))
+        for raw in raws:
+            st.code(raw.text, language=None, wrap_lines=True)
 
 
 def _filters(t: Words, labels: list[str]) -> tuple[list[str], float]:

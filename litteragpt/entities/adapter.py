@@ -9,6 +9,7 @@ labels ask for are checked before memory is taken, and nothing else is read.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import reprlib
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from litteragpt.architectures.encoder import Encoder, EncoderConfig
 from litteragpt.bounds import check_range, check_whole
+from litteragpt.checkpoint import ADAPTER_FILE
 from litteragpt.files import read_json_object
 from litteragpt.tables import check_keys, typed
 from litteragpt.weights import CARD_FILE, CheckpointError, check_layout, read_tensors, sha256_of
@@ -30,7 +32,7 @@ from litteragpt.weights import CARD_FILE, CheckpointError, check_layout, read_te
 FORMAT: Final = 1
 WEIGHTS_FILE: Final = "adapter_model.safetensors"
 CONFIG_FILE: Final = "adapter_config.json"
-TABLE_FILE: Final = "adapter.json"
+TABLE_FILE: Final = ADAPTER_FILE
 FILES: Final = (WEIGHTS_FILE, CONFIG_FILE, TABLE_FILE, CARD_FILE)
 
 TARGETS: Final = ("mix", "dense")
@@ -87,6 +89,19 @@ def heads_of(config: EncoderConfig) -> tuple[str, ...]:
 def is_adapter_folder(folder: Path) -> bool:
     """Whether a folder says that it is of this kind; it may be broken all the same."""
     return (folder / TABLE_FILE).is_file() and (folder / CONFIG_FILE).is_file()
+
+
+def adapters(root: Path) -> dict[str, str]:
+    """The adapters in the folders below `root` by name, each with the name of its base.
+
+    One whose table cannot be read is left out.
+    """
+    found = {}
+    for folder in sorted(root.iterdir()) if root.is_dir() else []:
+        if not folder.name.startswith(".") and is_adapter_folder(folder):
+            with contextlib.suppress(ValueError):
+                found[folder.name] = str(_read_table(folder / TABLE_FILE)["base"])
+    return found
 
 
 def load_adapter(folder: Path, base: EncoderConfig, weights: Path) -> Adapter:

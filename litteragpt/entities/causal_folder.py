@@ -8,23 +8,19 @@ training wrote it, `metrics.jsonl`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import reprlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
 
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
     MAX_CONFIG_BYTES,
-    METRICS_FILE,
     TAGGING,
     TOKENIZER_FILE,
 )
@@ -37,15 +33,15 @@ from litteragpt.tokenizers import load_tokenizer
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    METRICS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
     check_layout,
     check_replaceable,
-    check_sha256,
-    read_tensors,
+    faults_as_checkpoint_errors,
     replaced_folder,
-    with_sha256,
-    write_weights,
+    take_weights,
+    write_parts,
 )
 
 FORMAT: Final = 1
@@ -74,10 +70,7 @@ def read_causal(folder: Path) -> tuple[CausalInfo, Decoder, OwnVocabulary]:
     Raises CheckpointError, and nothing else, for whatever is wrong but the values of the weights.
     """
     path = Path(os.path.abspath(folder))
-    try:
-        for file in FILES:
-            if not (path / file).is_file():
-                raise CheckpointError(f"{path / file} is missing or is not a file")
+    with faults_as_checkpoint_errors(path, FILES):
         config, labels, model = _read_config(path / CONFIG_FILE)
         vocabulary = OwnVocabulary(load_tokenizer(path / TOKENIZER_FILE), labels)
         if vocabulary.vocab_size != model.vocab_size:
@@ -89,10 +82,6 @@ def read_causal(folder: Path) -> tuple[CausalInfo, Decoder, OwnVocabulary]:
         with torch.device("meta"):
             decoder = Decoder(model)
         check_layout(path / WEIGHTS_FILE, decoder.state_dict())
-    except CheckpointError:
-        raise
-    except (ValueError, OSError, SafetensorError) as error:
-        raise CheckpointError(str(error)) from error
     parameters = sum(parameter.numel() for parameter in decoder.parameters())
     info = CausalInfo(path.name, path, labels, model, config["training"], parameters, card)
     return info, decoder, vocabulary
@@ -101,13 +90,7 @@ def read_causal(folder: Path) -> tuple[CausalInfo, Decoder, OwnVocabulary]:
 def load_causal(folder: Path) -> tuple[CausalInfo, GenerativeTagger]:
     """What a folder says, and its tagger, ready to be used. Raises CheckpointError."""
     info, decoder, vocabulary = read_causal(folder)
-    weights = info.path / WEIGHTS_FILE
-    try:
-        check_sha256(weights, info.card)
-        tensors = read_tensors(weights, torch.float32)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{weights} cannot be read: {error}") from error
-    decoder.load_state_dict(tensors, assign=True)
+    take_weights(decoder, info.path, info.card)
     return info, GenerativeTagger(decoder.eval(), vocabulary, info.labels, name=info.name)
 
 
@@ -137,18 +120,16 @@ def save_causal(
         "model": dataclasses.asdict(decoder.config),
         "training": dict(training),
     }
-    try:
-        text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    except ValueError as error:
-        raise CheckpointError(f"the training table cannot be saved as JSON: {error}") from error
     with replaced_folder(folder) as new:
-        write_weights(new / WEIGHTS_FILE, decoder.state_dict(), dtype)
+        write_parts(
+            new,
+            weights=decoder.state_dict(),
+            config=config,
+            card=card,
+            metrics_file=metrics_file,
+            dtype=dtype,
+        )
         vocabulary.tokenizer.save(new / TOKENIZER_FILE)
-        (new / CONFIG_FILE).write_text(text, "utf-8", newline="\n")
-        card = with_sha256(card, new / WEIGHTS_FILE)
-        (new / CARD_FILE).write_text(card, "utf-8", newline="\n")
-        if metrics_file is not None:
-            shutil.copyfile(metrics_file, new / METRICS_FILE)
         info, _ = load_causal(new)
     return dataclasses.replace(info, path=folder)
 

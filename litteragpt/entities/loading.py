@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from litteragpt.checkpoint import (
     MAX_CONFIG_BYTES,
@@ -10,12 +13,12 @@ from litteragpt.checkpoint import (
     checkpoints_root,
     is_tagger_folder,
 )
-from litteragpt.entities.causal_folder import load_causal
+from litteragpt.entities.causal_folder import load_causal, read_causal
 from litteragpt.entities.causal_huggingface import (
     is_causal_tagger_folder,
     load_causal_huggingface,
 )
-from litteragpt.entities.folder import load_folder, tagger_names
+from litteragpt.entities.folder import load_folder, read_folder, tagger_names
 from litteragpt.entities.generative import GenerativeTagger
 from litteragpt.entities.huggingface import HuggingFaceTagger, load_huggingface_tagger
 from litteragpt.entities.tagger import EntityTagger
@@ -24,6 +27,18 @@ from litteragpt.huggingface import is_model_folder
 from litteragpt.weights import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
 
 DEFAULT_TAGGER = "ner-multi"
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerDescription:
+    """What a tagger's folder says about itself, without its weights."""
+
+    name: str
+    path: Path
+    labels: tuple[str, ...]
+    parameters: int
+    card: str
+    config: Mapping[str, Any]
 
 
 def taggers() -> list[str]:
@@ -53,6 +68,19 @@ def load_tagger(
     if is_causal_tagger_folder(folder):
         return load_causal_huggingface(folder)
     return load_huggingface_tagger(folder)
+
+
+def describe_tagger(name: str | Path) -> TaggerDescription:
+    """What the folder of one of our taggers says. Raises CheckpointError, as loading it would."""
+    folder = tagger_folder(name)
+    config = read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES)
+    if config.get("architecture") == TAGGER:
+        encoder, _ = read_folder(folder)
+        labels, parameters, card = encoder.model.labels, encoder.parameters, encoder.card
+    else:
+        causal, _, _ = read_causal(folder)
+        labels, parameters, card = causal.labels, causal.parameters, causal.card
+    return TaggerDescription(folder.name, folder, tuple(labels), parameters, card, config)
 
 
 def load_encoder(folder: Path) -> EntityTagger:

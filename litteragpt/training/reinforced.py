@@ -15,7 +15,6 @@ from litteragpt.architectures import ARCHITECTURES
 from litteragpt.architectures.base import LanguageModule
 from litteragpt.checkpoint import (
     KNOWN_FILE,
-    METRICS_FILE,
     LoadedCheckpoint,
     load_checkpoint,
     read_metrics,
@@ -24,6 +23,7 @@ from litteragpt.checkpoint import (
 from litteragpt.names.known import KnownNames
 from litteragpt.tables import from_table
 from litteragpt.training.reinforce import ReinforceConfig, Reinforced, reinforce
+from litteragpt.weights import METRICS_FILE
 
 _BEFORE_SECTION = "## Intended use"
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import litteragpt
-from app.blocks import probabilities
+from app.blocks import charts, probabilities
 from app.blocks.examples import NAMES, PORTUGUESE, SPANISH
+from app.blocks.palette import Ink
 from app.blocks.pieces import pieces_html
 from app.i18n import Words
 from litteragpt.generation.text import Token
@@ -122,3 +125,29 @@ def test_a_part_of_a_character_is_nothing_to_point_at() -> None:
     tokens = [Token("", 1, -1.0, 1.0, ()), Token("é", 2, -1.0, 1.0, ())]
     data = probabilities.explorer_data(Words("es"), "x", tokens)
     assert [each["text"] for each in data["tokens"]] == ["é"]
+
+
+def test_modelos_tells_of_taggers_too(open_app: Open, tagger_root: Path) -> None:
+    at = open_app("modelos", root=tagger_root)
+    calm(at)
+    assert [metric.value for metric in at.metric][1:] == ["3", "0,1 MB"]
+    assert "NAME · DATE · EMAIL" in shown(at)
+    assert len(at.get("plotly_chart")) == 1
+    assert "# Tiny" in at.markdown[-1].value
+
+
+def test_modelos_names_a_broken_tagger(open_app: Open, tagger_root: Path, tmp_path: Path) -> None:
+    shutil.copytree(tagger_root, tmp_path / "root")
+    (tmp_path / "root" / "tiny-ner" / "model.safetensors").write_bytes(b"cut")
+    at = open_app("modelos", root=tmp_path / "root")
+    assert not at.exception
+    assert at.error[0].value == Words("es")("models.broken")
+
+
+def test_the_curve_of_a_tagger_is_its_f1_on_each_set() -> None:
+    lines: list[dict[str, Any]] = [{"step": 1, "f1 a": 0.5}, {"step": 2, "f1 a": 0.75, "f1 <b>": 1}]
+    figure = charts.scores_figure(Words("es"), lines, [Ink("#123456", "solid", "")])
+    assert [(t.name, list(t.x), list(t.y)) for t in figure.data] == [
+        ("a", [1.0, 2.0], [50.0, 75.0]),
+        ("&lt;b&gt;", [2.0], [100.0]),
+    ]

@@ -58,6 +58,7 @@ def main() -> None:
                 entidades(browser, address, out / f"entidades-{name}", size, scheme)
                 perguntar(browser, address, out / f"perguntar-{name}", size, scheme)
                 modelos(browser, address, out / f"modelos-{name}", size, scheme)
+                tagger(browser, address, out / f"tagger-{name}", size, scheme)
         browser.close()
 
 
@@ -126,6 +127,17 @@ def modelos(browser: Browser, address: str, to: Path, size: tuple[int, int], sch
     """The training curves."""
     page = _open(browser, f"{address}/modelos", size, scheme)
     page.locator(".js-plotly-plot").wait_for()
+    _shoot(page, to)
+
+
+def tagger(browser: Browser, address: str, to: Path, size: tuple[int, int], scheme: str) -> None:
+    """What Modelos tells of a tagger."""
+    page = _open(browser, f"{address}/modelos", size, scheme)
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="ner-multi").click()
+    page.get_by_text("LOC", exact=False).first.wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    page.mouse.move(0, 0)
     _shoot(page, to)
 
 
