@@ -66,6 +66,7 @@ def download(
     tries: int = 4,
     timeout: float = 30.0,
     wait: Callable[[float], None] = time.sleep,
+    max_bytes: int = MAX_BYTES,
 ) -> Path:
     """Fetch `url` into `path`, unless it is there already, and return `path`.
 
@@ -82,7 +83,7 @@ def download(
         if attempt:
             wait(2.0 ** (attempt - 1))
         try:
-            _fetch(url, path, timeout, report)
+            _fetch(url, path, timeout, report, max_bytes)
             return path
         except urllib.error.HTTPError as error:
             reason = str(error)
@@ -100,7 +101,7 @@ def download(
     )
 
 
-def _fetch(url: str, path: Path, timeout: float, report: Progress) -> None:
+def _fetch(url: str, path: Path, timeout: float, report: Progress, max_bytes: int) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": _USER_AGENT})
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -115,8 +116,8 @@ def _fetch(url: str, path: Path, timeout: float, report: Progress) -> None:
             while block := response.read(_CHUNK):
                 file.write(block)
                 size += len(block)
-                if size > MAX_BYTES:
-                    raise SourceError(f"it is larger than {MAX_BYTES >> 20} MiB")
+                if size > max_bytes:
+                    raise SourceError(f"it is larger than {max_bytes >> 20} MiB")
                 if size - told >= 1 << 19:
                     told = size
                     of = f" of {expected:,}" if expected else ""

@@ -16,8 +16,10 @@ from litteragpt.corpora.build import build_corpus
 from litteragpt.corpora.leaks import Overlap
 from litteragpt.corpora.manifest import CorpusConfig
 from litteragpt.corpora.places import PlacesConfig, build_places
+from litteragpt.corpora.plain import PlainConfig, build_plain
 from litteragpt.corpora.portuguese import build_portuguese
 from litteragpt.corpora.portuguese_config import PortugueseConfig
+from litteragpt.corpora.prose import ProseConfig, build_prose
 from litteragpt.corpora.sources import Source
 from litteragpt.protocols import Reads
 
@@ -80,7 +82,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "books": Kind("text", CorpusConfig.from_table, build_corpus),
         "places": Kind("lines", PlacesConfig.from_table, build_places),
+        "text": Kind("text", PlainConfig.from_table, build_plain),
         "portuguese": Kind("text", PortugueseConfig.from_table, build_portuguese),
+        "prose": Kind("text", ProseConfig.from_table, build_prose),
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,35 @@ def count_overlap(held_out: str, training: str, length: int = 50) -> Overlap:
         characters=covered,
         share=covered / len(ours) if len(ours) else 0.0,
     )
+
+
+class KnownRuns:
+    """The runs of `length` characters of a text, to be looked for in many others.
+
+    Runs are compared by hash: equal ones always meet, unequal ones by chance once in 2^64 pairs.
+    """
+
+    def __init__(self, text: str, length: int) -> None:
+        self._length = length
+        self._hashes = np.unique(run_hashes(text, length))
+
+    def lines(self, lines: Sequence[str]) -> set[int]:
+        """The lines that a known run of their text (joined by line ends) touches."""
+        wanted = run_hashes("\n".join(lines), self._length)
+        if not len(wanted) or not len(self._hashes):
+            return set()
+        slot = np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)
+        starts = np.flatnonzero(self._hashes[slot] == wanted)
+        begins = np.cumsum([0, *(len(line) + 1 for line in lines)])
+        first = np.searchsorted(begins, starts, "right") - 1
+        last = np.searchsorted(begins, starts + self._length - 1, "right") - 1
+        pairs = np.unique(np.stack([first, last]), axis=1).T.tolist()
+        return {line for a, b in pairs for line in range(a, b + 1)}
+
+
+def run_hashes(text: str, length: int) -> Hashes:
+    """A hash of every run of `length` characters: `len(text) - length + 1` of them."""
+    return _hashes(_codes(text), length)
 
 
 def _codes(text: str) -> Codes:

@@ -51,9 +51,13 @@ class Processes:
 
 
 @contextmanager
-def join_processes(device_type: str) -> Iterator[Processes]:
-    """Join the processes that `torchrun` started; alone without it."""
-    if "WORLD_SIZE" not in os.environ or os.environ["WORLD_SIZE"] == "1":
+def join_processes(device_type: str, *, even_alone: bool = False) -> Iterator[Processes]:
+    """Join the processes that `torchrun` started; alone without it.
+
+    `even_alone` makes a group of one, for what needs a group.
+    """
+    count = os.environ.get("WORLD_SIZE")
+    if count is None or (count == "1" and not even_alone):
         yield Processes(0, 1, 0)
         return
     dist.init_process_group("nccl" if device_type == "cuda" else "gloo")
