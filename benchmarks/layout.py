@@ -25,7 +25,7 @@ from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.evaluation import start_id, total_nats
 from litteragpt.recipe import TrainingConfig
 from litteragpt.tokenizers import load_tokenizer
-from litteragpt.training.batches import Windows
+from litteragpt.training.batches import HeldTokens, Windows
 from litteragpt.training.optim import Optimizers
 from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 from litteragpt.training.schedule import lr_factor
@@ -114,7 +114,7 @@ def main() -> None:
     )
     for seed in arguments.seeds:
         seeded = dataclasses.replace(config, seed=seed)
-        windows = Windows(read["train"].astype(np.uint8), seeded, torch.device("cpu"))
+        windows = Windows(HeldTokens(read["train"].astype(np.uint8), torch.device("cpu")), seeded)
         for name, build in LAYOUTS.items():
             torch.manual_seed(seed)
             model = build(shape)

@@ -24,6 +24,7 @@ from litteragpt.checkpoint import (
 from litteragpt.entities.loading import load_tagger, taggers
 from litteragpt.generation.sampling import SamplingConfig
 from litteragpt.generation.text import Completion, Step, Stream, TextModel, Token
+from litteragpt.mixing.folder import mixed
 from litteragpt.protocols import Replacement
 from litteragpt.weights import CheckpointError
 
@@ -48,16 +49,19 @@ __all__ = [
 __version__ = "0.4.0"
 
 
-def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:
+def load(
+    name: str | Path, *, device: torch.device | str = "cpu", mix: Path | None = None
+) -> TextModel:
     """The language model of a checkpoint, by its name in `checkpoints/` or by its folder.
 
-    A folder of Hugging Face's layout will do, too: see `litteragpt.huggingface`.
+    A folder of Hugging Face's layout will do, too: see `litteragpt.huggingface`. `mix` is a folder
+    of counts to mix in, as `litteragpt mix` writes it: see `litteragpt.mixing`.
     Raises `CheckpointError` (a `ValueError`) where there is none, or where a file of it is
     malformed.
     """
     loaded = load_checkpoint(resolve(name), device=device)
     info = loaded.info
-    return TextModel(
+    lm = TextModel(
         loaded.model,
         loaded.tokenizer,
         name=info.name,
@@ -65,3 +69,4 @@ def load(name: str | Path, *, device: torch.device | str = "cpu") -> TextModel:
         reads=info.reads,
         end_ids=loaded.end_ids,
     )
+    return lm if mix is None else mixed(lm, mix)

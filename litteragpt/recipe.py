@@ -3,6 +3,8 @@
 name = "litteragpt-es"
 language = "es"
 architecture = "decoder"
+base = "NAME"  the checkpoint to start from, of the same shape and tokenizer; without it, or "":
+            from random weights
 [model]     the architecture's config (`vocab_size` comes from the corpus)
 [corpus]    what to read and how to split it (`litteragpt.corpora.kinds`); or `corpus = "NAME"`,
             where several models are trained on the corpus of the recipe NAME beside this one
@@ -43,11 +45,14 @@ class TrainingConfig:
     long_fraction: float = 0.0
     micro_batch: int = 0
     """Windows in one forward pass of one process; 0: all of its share at once."""
+    optimizer: str = "muon"
+    """`muon`: Muon for the matrices inside the blocks, where there are any, AdamW for the rest;
+    `adamw`: AdamW for all, its weight decay on embeddings and matrices."""
     muon_lr: float = 0.02
     """For the matrices inside the blocks."""
     muon_momentum: float = 0.95
     adam_lr: float = 3e-3
-    """For embedding, head and norms."""
+    """For embedding, head and norms; for all where the optimizer is `adamw`."""
     adam_beta1: float = 0.9
     adam_beta2: float = 0.95
     weight_decay: float = 0.1
@@ -95,6 +100,8 @@ class TrainingConfig:
         check_whole("sample_chars", self.sample_chars, 1, 20_000)
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision must be auto, bf16 or fp32, not {self.precision!r}")
+        if self.optimizer not in ("muon", "adamw"):
+            raise ValueError(f"optimizer must be muon or adamw, not {self.optimizer!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +124,8 @@ class Recipe:
     language: str
     """ISO 639-1 code of the texts."""
     architecture: str
+    base: str | None
+    """Name or folder of the checkpoint to start from; None: random weights."""
     model: Mapping[str, Any]
     corpus_name: str
     """Of the folder that holds the built corpus."""
@@ -144,12 +153,16 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise ValueError(f"{path}: architecture must be one of {known}, not {architecture!r}")
+    base = table.get("base", "")
+    if not isinstance(base, str):
+        raise ValueError(f"{path}: base must be the name or folder of a checkpoint, not {base!r}")
     training = from_table(TrainingConfig, table.get("training", {}), "training")
     training.validate()
     return Recipe(
         name=table["name"],
         language=table["language"],
         architecture=architecture,
+        base=base or None,
         model=table.get("model", {}),
         corpus_name=built.name,
         corpus=built.corpus,
@@ -178,7 +191,7 @@ def _read(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     check_keys(
         table,
         ("name", "language", "corpus"),
-        ("name", "language", "architecture", "corpus", *tables),
+        ("name", "language", "architecture", "base", "corpus", *tables),
         str(path),
     )
     for key in tables:

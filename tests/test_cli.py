@@ -140,6 +140,22 @@ def test_from_books_to_text(
     assert litteragpt.load("mini").info.config["training"]["steps"] == 3  # type: ignore[union-attr]
 
 
+def test_shards_take_the_place_of_the_text(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "mini.toml").write_text(RECIPE, encoding="utf-8")
+    (home / "books").mkdir()
+    (home / "books" / "libro.txt").write_text(BOOK, encoding="utf-8")
+    call(monkeypatch, "data", "mini.toml", "--source", "books")
+    characters = len((home / "data" / "mini" / "train.txt").read_text("utf-8"))
+    capsys.readouterr()
+    assert call(monkeypatch, "shard", "data/mini", "--shard-bytes", "2000") == 0
+    assert f"{characters:,} tokens of {characters:,} characters" in capsys.readouterr().err
+    (home / "data" / "mini" / "train.txt").unlink()
+    assert call(monkeypatch, "train", "mini.toml", "--device", "cpu") == 0
+    assert call(monkeypatch, "shard", "nowhere") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -171,11 +187,38 @@ def test_what_the_user_can_mend_is_one_line(
     assert printed.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [("mini", "out"), ("mini", "--to", "hf", "out"), ("mini", "out", "--to", "hf")]
+)
 def test_export_writes_a_folder(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    assert call(monkeypatch, "export", "mini", "out") == 0
+    assert call(monkeypatch, "export", *arguments) == 0
     assert json.loads((home / "out" / "config.json").read_text())["model_type"] == "qwen3"
+
+
+@pytest.mark.parametrize("to", ["hf", "onnx", "gguf"])
+def test_export_says_what_is_in_the_way(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], to: str
+) -> None:
+    if to != "hf":
+        pytest.importorskip(to, reason="the optional extra export is missing")
+    (home / "out").mkdir()
+    (home / "out" / "novel.txt").write_text("x", encoding="utf-8")
+    assert call(monkeypatch, "export", "mini", "out", "--to", to) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert call(monkeypatch, "export", "nada", "new", "--to", to) == 2
+    assert "mini" in capsys.readouterr().err
+    assert not (home / "new").exists()
+
+
+@pytest.mark.parametrize("library", ["onnx", "gguf"])
+def test_export_says_which_extra_is_missing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    assert call(monkeypatch, "export", "mini", "out", "--to", library) == 2
+    assert "pip install 'litteragpt[export]'" in capsys.readouterr().err
 
 
 def test_ask_answers_from_documents_or_says_that_nothing_fits(

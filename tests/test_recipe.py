@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from litteragpt.architectures import ARCHITECTURES
 from litteragpt.card import CardText
 from litteragpt.corpora.kinds import kind_of
 from litteragpt.recipe import load_corpus_recipe, load_recipe
@@ -54,6 +56,23 @@ def test_several_recipes_may_share_one_corpus(tmp_path: Path) -> None:
 def test_the_spanish_decoder_keeps_its_promises() -> None:
     config = load_recipe(ES).model_config(vocab_size=103)
     assert config.context >= 528
+
+
+@pytest.mark.parametrize(
+    ("name", "vocab_size", "parameters"),
+    [("original-es", 115, 19_294_323), ("tinyshakespeare", 66, 10_673_280)],
+)
+def test_the_yardsticks_have_the_sizes_that_they_say(
+    name: str, vocab_size: int, parameters: int
+) -> None:
+    path = next(path for path in RECIPES if path.stem == name)
+    recipe = load_recipe(path)
+    with torch.device("meta"):
+        config = recipe.model_config(vocab_size)
+        model = ARCHITECTURES[recipe.architecture].build(config)
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+    assert f"{parameters:,}" in path.read_text(encoding="utf-8")
+    assert recipe.training.long_window <= config.context
 
 
 def test_overrides_replace_and_keep_the_rest() -> None:

@@ -17,7 +17,17 @@ FLOORS = [
     {"bounds", "protocols", "files", "tables", "weights", "substitutes", "sentences", "words"},
     {"architectures", "tokenizers", "huggingface"},
     {"checkpoint", "recipe"},
-    {"evaluation", "export", "generation", "corpora", "card", "names", "answers", "entities"},
+    {
+        "evaluation",
+        "export",
+        "generation",
+        "corpora",
+        "card",
+        "names",
+        "answers",
+        "entities",
+        "mixing",
+    },
     {"training"},
     {"cli"},
 ]

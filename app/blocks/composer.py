@@ -7,9 +7,9 @@ import secrets
 import streamlit as st
 
 from app.blocks.examples import examples_for
-from app.blocks.jobs import Job
 from app.blocks.session_jobs import Intent, desk, intend
 from app.blocks.settings import get, put, state_key
+from app.blocks.tasks import Task
 from app.i18n import Words
 from litteragpt.checkpoint import CheckpointInfo
 from litteragpt.generation.text import MAX_PROMPT_CHARS
@@ -39,11 +39,20 @@ def prompt_area(t: Words, page: str, info: CheckpointInfo, *, height: int = 96) 
             )
 
 
-def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: bool = False) -> bool:
+def go_button(
+    t: Words,
+    page: str,
+    job: Task | None,
+    *,
+    label: str,
+    disabled: bool = False,
+    main: bool = True,
+) -> bool:
     """Start; or, while a job runs, stop it. Says whether it is there to stop.
 
     A job may end at any moment: the rest of the page's run goes by what its button is.
-    Drawn before the prompt, wherever it stands: who can type can then press Ctrl+Enter.
+    Drawn before the prompt, wherever it stands: who can type can then press Ctrl+Enter, which
+    starts the page's `main` thing alone.
     """
     # A form of this button alone: the client (1.67) fetches the code of a plain button when it
     # first draws one, hears no shortcut until then, and may put it off for as long as a text
@@ -62,10 +71,10 @@ def go_button(t: Words, page: str, job: Job | None, *, label: str, disabled: boo
             st.form_submit_button(
                 label,
                 key=f"{page}.go",
-                type="primary",
+                type="primary" if main else "secondary",
                 on_click=desk().intend,
                 args=(page, "generate"),
-                shortcut="Ctrl+Enter",
+                shortcut="Ctrl+Enter" if main else None,
                 disabled=disabled,
             )
     return running

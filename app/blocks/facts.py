@@ -9,6 +9,7 @@ import streamlit as st
 from app.blocks.jobs import Job
 from app.blocks.probabilities import visible
 from app.blocks.streamed_text import escape
+from app.blocks.tasks import Task
 from app.i18n import Words
 from litteragpt.protocols import Replacement
 
@@ -50,7 +51,7 @@ def replacements_html(t: Words, replaced: Sequence[Replacement]) -> str:
     return f'<div class="lg-replaced">{escape(t("facts.replaced"))} {entries}{more}</div>'
 
 
-def failure(t: Words, job: Job) -> None:
+def failure(t: Words, job: Task) -> None:
     """What went wrong, if anything did."""
     if "error" in job.finish:
         st.error(t("status.error"), icon=":material/error:")

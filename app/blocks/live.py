@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.blocks.jobs import Job
 from app.blocks.session_jobs import desk
+from app.blocks.tasks import Task
 
 REFRESH_S = 0.05
 FIRST_REFRESH_S = 0.25
@@ -23,7 +23,7 @@ FIRST_SECONDS = 5.0
 would put that off for as long as updates keep coming."""
 
 
-def follow(job: Job, draw: Callable[[], None]) -> None:
+def follow(job: Task, draw: Callable[[], None]) -> None:
     """Draw a running job until it is done, and then run the page anew: it has other buttons."""
     calm_until = desk().began + FIRST_SECONDS
     while not job.done:

@@ -1,8 +1,8 @@
-"""What a browser session has asked for and got: one job a page is remembered, one runs.
+"""What a browser session has asked for and got: one task a page is remembered, one runs.
 
 A rerun can interrupt a run of the page wherever it touches Streamlit, its session state included.
 So all of this is one plain object, fetched once: what is asked for stays asked for until the
-job that answers it is in its place, in one go.
+task that answers it is in its place, in one go.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 import streamlit as st
 
 from app.blocks.jobs import Job, Request, process_slots, session_watch
+from app.blocks.tasks import Task
 from litteragpt.generation.text import TextModel, Token
 
 Intent = Literal["generate", "again", "continue"]
@@ -24,9 +25,9 @@ _STATE = "desk"
 
 @dataclass(slots=True)
 class Desk:
-    """A session's jobs and wishes, by page."""
+    """A session's tasks and wishes, by page, or by what on a page has a button of its own."""
 
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, Task] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     """What the next run of a page shall begin with."""
     opened: set[str] = field(default_factory=set)
@@ -63,7 +64,8 @@ def intend(page: str, intent: Intent) -> None:
 
 def current(page: str) -> Job | None:
     """The page's latest job, running or done."""
-    return desk().jobs.get(page)
+    job = desk().jobs.get(page)
+    return job if isinstance(job, Job) else None
 
 
 def begin(
@@ -78,7 +80,6 @@ def begin(
 
     Raises `ValueError` where the core refuses the prompt.
     """
-    present = desk()
     job = Job(
         request,
         model,
@@ -87,9 +88,15 @@ def begin(
         before=before,
         alive=session_watch(),
     )
+    launch(page, job)
+
+
+def launch(page: str, task: Task) -> None:
+    """Start a task on a page in place of the session's running one."""
+    present = desk()
     for other in present.jobs.values():
         other.stop()
-    present.jobs[page] = job
+    present.jobs[page] = task
     present.problems.pop(page, None)
     present.settle(page)
-    job.start()
+    task.start()

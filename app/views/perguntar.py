@@ -44,11 +44,13 @@ def page() -> None:
         st.html(answers.problems_html(t, present.problems, limits(t)))
     form(t)
     chips(present)
-    if desk().intents.get(PAGE) is not None:
-        start(t, present)
+    with st.container():  # always there: where what follows shifts, an open expander closes
+        if desk().intents.get(PAGE) is not None:
+            start(t, present)
     desk().settle(PAGE)
-    result(t, present)
+    finish = result(t, present)
     st.caption(t("ask.small_print"))
+    finish()
 
 
 def _key(name: str) -> str:
@@ -211,6 +213,7 @@ def start(t: Words, present: Library) -> None:
     if not any(character.isalnum() for character in question):
         st.info(t("ask.no_question"), icon=":material/info:")
         return
+    writers.stop()
     alive = session_watch()
     bar = st.empty()
 
@@ -228,11 +231,14 @@ def start(t: Words, present: Library) -> None:
     bar.empty()
 
 
-def result(t: Words, present: Library) -> None:
-    """The newest answer, the other passages, and what was asked before."""
+def result(t: Words, present: Library) -> Callable[[], None]:
+    """The newest answer, the other passages, and what was asked before.
+
+    Gives what is left to do once all of the page is there.
+    """
     asked = present.asked
     if not asked:
-        return
+        return lambda: None
     newest, *earlier = asked
     with st.container(border=True):
         st.html(answers.answer_html(t, newest, present.documents))
@@ -240,11 +246,12 @@ def result(t: Words, present: Library) -> None:
     if len(newest.answer.passages) > (0 if nothing else 1):
         st.markdown(t("ask.nearest") if nothing else t("ask.further"))
         st.html(answers.passages_html(t, newest, present.documents))
-    writers.section(t, newest)
+    finish = writers.section(t, newest)
     answers.download(t, asked)
     if earlier:
         st.subheader(t("ask.history"), anchor=False)
         st.html(answers.history_html(t, earlier, present.documents))
+    return finish
 
 
 page()

@@ -15,6 +15,8 @@ from litteragpt.architectures.base import LanguageModule
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.architectures.lstm import LSTM, LSTMConfig
 from litteragpt.architectures.mlp import MLP, MLPConfig
+from litteragpt.architectures.original import Original, OriginalConfig
+from litteragpt.architectures.research import Research, ResearchConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +33,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         "decoder": Architecture(DecoderConfig, Decoder),
         "mlp": Architecture(MLPConfig, MLP),
         "lstm": Architecture(LSTMConfig, LSTM),
+        "original": Architecture(OriginalConfig, Original),
+        "research": Architecture(ResearchConfig, Research),
     }
 )

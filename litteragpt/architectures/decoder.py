@@ -101,10 +101,21 @@ class Attention(nn.Module):
         mask_TS: Tensor | None,
     ) -> Tensor:
         """Attend; `cache` is this layer's keys, values and the position of the first id."""
+        return self.attend(x_BTC, self.v(x_BTC), rotation, cache, mask_TS)
+
+    def attend(
+        self,
+        x_BTC: Tensor,
+        values_BTC: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        cache: tuple[Tensor, Tensor, int] | None,
+        mask_TS: Tensor | None,
+    ) -> Tensor:
+        """`forward` with these values."""
         B, T, _ = x_BTC.shape
         q_BHTD = self.q(x_BTC).view(B, T, self.heads, -1).transpose(1, 2)
         k_BHTD = self.k(x_BTC).view(B, T, self.heads, -1).transpose(1, 2)
-        v_BHTD = self.v(x_BTC).view(B, T, self.heads, -1).transpose(1, 2)
+        v_BHTD = values_BTC.view(B, T, self.heads, -1).transpose(1, 2)
         # Under autocast the projections are bf16; norms and rotation keep full precision.
         precise = self.q_norm.weight.dtype
         q_BHTD = rotate(self.q_norm(q_BHTD.to(precise)), rotation)
@@ -206,18 +217,8 @@ class Decoder(LanguageModule[KVCache]):
         self.dropout = SequenceDropout(config.dropout)
 
     def initialise(self) -> None:
-        """Random weights to train from.
-
-        The embedding has unit variance, so the stream starts normalised; what is added to the
-        stream and the head start at zero, so that the first loss is exactly `ln V`.
-        """
-        nn.init.normal_(self.embedding.weight)
-        for name, weight in self.named_parameters():
-            if name.endswith(("o.weight", "down.weight", "head.weight")):
-                nn.init.zeros_(weight)
-            elif weight.ndim == 2 and not name.startswith("embedding"):
-                bound = (3.0 / weight.shape[1]) ** 0.5
-                nn.init.uniform_(weight, -bound, bound)
+        """Random weights to train from; see `initialise`."""
+        initialise(self)
 
     @property
     def vocab_size(self) -> int:
@@ -273,6 +274,22 @@ class Decoder(LanguageModule[KVCache]):
     def select_rows(self, state: KVCache, rows: Sequence[int]) -> KVCache:
         index = torch.tensor(rows, device=state.kv_LB2HSD.device)
         return KVCache(state.kv_LB2HSD.index_select(1, index), state.position, state.weights)
+
+
+def initialise(model: nn.Module) -> None:
+    """Random weights for modules that are named as a decoder's.
+
+    The embedding has unit variance, so the stream starts normalised; what is added to the
+    stream and the head start at zero, so that the first loss is exactly `ln V`.
+    """
+    for name, weight in model.named_parameters():
+        if name == "embedding.weight":
+            nn.init.normal_(weight)
+        elif name.endswith(("o.weight", "down.weight", "head.weight")):
+            nn.init.zeros_(weight)
+        elif weight.ndim == 2:
+            bound = (3.0 / weight.shape[1]) ** 0.5
+            nn.init.uniform_(weight, -bound, bound)
 
 
 def causal_attention_in_blocks(

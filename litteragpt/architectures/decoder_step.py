@@ -22,6 +22,7 @@ from torch.nn import functional
 
 if TYPE_CHECKING:
     from litteragpt.architectures.decoder import Block, Decoder
+    from litteragpt.architectures.research import Research
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class StepWeights:
     """The same for a head of width D."""
 
     @classmethod
-    def of(cls, model: Decoder) -> StepWeights:
+    def of(cls, model: Decoder | Research) -> StepWeights:
         """Rearranged copies of a model's weights, as they are now."""
         C, D, eps = model.config.width, model.config.head_width, model.config.norm_eps
         like = model.head.weight

@@ -1,6 +1,7 @@
 """A tagger's encoder: hashed word vectors, a bidirectional LSTM, a score for each tag.
 
-Sources: Huang et al. 2015 and Lample et al. 2016 (bidirectional LSTM with a CRF over its scores),
+Sources: Huang et al. 2015 and Lample et al. 2016 (bidirectional LSTM with a CRF over its scores, or
+a softmax for each word),
 Bojanowski et al. 2017 (words as sums of character n-grams), Gal & Ghahramani 2016 (one dropout
 mask for a whole sentence).
 
@@ -10,8 +11,10 @@ width of a direction, K tags.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +23,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from litteragpt.architectures.decoder import SequenceDropout
 from litteragpt.bounds import check_range, check_whole
+
+CRF: Final = "crf"
+SOFTMAX: Final = "softmax"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,9 @@ class EncoderConfig:
     layers: int = 1
     dropout: float = 0.0
     """On the words and on the output of each layer, in training only."""
+    decoding: str = CRF
+    """crf: how tags follow one another is learned. softmax: each word's tag is learned by itself.
+    Either way the tags given are the best legal ones."""
 
     def validate(self) -> None:
         """Raise `ValueError` where a figure is out of bounds: nothing has been allocated yet."""
@@ -51,6 +60,8 @@ class EncoderConfig:
         check_whole("hidden", self.hidden, 1, 4_096)
         check_whole("layers", self.layers, 1, 16)
         check_range("dropout", self.dropout, 0.0, 0.9)
+        if self.decoding not in (CRF, SOFTMAX):
+            raise ValueError(f"decoding must be {CRF} or {SOFTMAX}, not {self.decoding!r}")
         for field, names in (("labels", self.labels), ("intents", self.intents)):
             if len(set(names)) != len(names) or not all(0 < len(name) <= 64 for name in names):
                 raise ValueError(f"{field} must differ and have 1 to 64 characters each")
@@ -80,16 +91,31 @@ class Words:
     words_BT: Tensor
     """Which of the different words stands where; anything after a sentence's end."""
     lengths_B: Tensor
+    """Always on the CPU, where packing wants them: asking a GPU for them would wait for it."""
 
     @property
     def mask_BT(self) -> Tensor:
         """Where there is a word."""
-        positions = torch.arange(self.words_BT.shape[1], device=self.lengths_B.device)
-        return positions < self.lengths_B[:, None]
+        device = self.words_BT.device
+        positions = torch.arange(self.words_BT.shape[1], device=device)
+        return positions < self.lengths_B.to(device)[:, None]
+
+    def to(self, device: torch.device) -> Words:
+        """The same batch for an encoder on a device."""
+        return dataclasses.replace(
+            self,
+            rows_N=self.rows_N.to(device),
+            offsets_U=self.offsets_U.to(device),
+            shapes_U=self.shapes_U.to(device),
+            words_BT=self.words_BT.to(device),
+        )
 
 
 class Chain(nn.Module):
-    """How tags follow one another: scores `K, K` (from, to) and `K` at the beginning."""
+    """How tags follow one another: scores `K, K` (from, to) and `K` at the beginning.
+
+    All 0, and left at that, where each word's tag is learned by itself.
+    """
 
     def __init__(self, tags: int) -> None:
         super().__init__()
@@ -138,6 +164,11 @@ class Encoder(nn.Module):
                 if name.startswith("bias_ih"):  # forget gates that start open
                     nn.init.ones_(parameter.chunk(4)[1])
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are, and so what it reads must be."""
+        return self.shapes.weight.device
+
     def read(self, words: Words) -> Tensor:
         """`B, T, 2H`: each word in its sentence."""
         grams_UD = self.grams(words.rows_N, words.offsets_U)
@@ -145,7 +176,7 @@ class Encoder(nn.Module):
         x_BTD = self.dropout(vectors_UD[words.words_BT])
         x_BTD = x_BTD + functional.gelu(self.mix(x_BTD))
         packed = pack_padded_sequence(
-            x_BTD, words.lengths_B.cpu(), batch_first=True, enforce_sorted=False
+            x_BTD, words.lengths_B, batch_first=True, enforce_sorted=False
         )
         y_BTH, _ = pad_packed_sequence(
             self.reader(packed)[0], batch_first=True, total_length=words.words_BT.shape[1]

@@ -12,10 +12,12 @@ import tyro
 
 from litteragpt.cli.answering import ask
 from litteragpt.cli.entities import ner_data
-from litteragpt.cli.looking import evaluate, export, models
-from litteragpt.cli.making import data, reinforce, train
+from litteragpt.cli.looking import evaluate, models
+from litteragpt.cli.making import data, reinforce, shard, train
+from litteragpt.cli.mixing import mix
 from litteragpt.cli.serving import app
-from litteragpt.cli.tagging import ner_train, ner_translate, ner_vectors, tag
+from litteragpt.cli.sharing import export, push
+from litteragpt.cli.tagging import ner_pretrain, ner_train, ner_translate, ner_vectors, tag
 from litteragpt.cli.writing import generate, names
 
 
@@ -25,8 +27,21 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     writing = (generate, names, ask)
-    entities = (tag, ner_data, ner_translate, ner_vectors, ner_train)
-    commands = (data, train, reinforce, evaluate, *writing, *entities, models, export, app)
+    entities = (tag, ner_data, ner_translate, ner_vectors, ner_pretrain, ner_train)
+    commands = (
+        data,
+        shard,
+        train,
+        reinforce,
+        mix,
+        evaluate,
+        *writing,
+        *entities,
+        models,
+        export,
+        push,
+        app,
+    )
     try:
         tyro.extras.subcommand_cli_from_dict(
             {command.__name__.replace("_", "-"): command for command in commands},

@@ -1,12 +1,10 @@
-"""Checkpoints, looked at and carried elsewhere: evaluate, models, export."""
+"""Checkpoints, looked at: evaluate, models."""
 
 from __future__ import annotations
 
 import json as json_format
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +18,7 @@ def evaluate(
     /,
     *,
     model: str = DEFAULT_MODEL,
+    mix: Path | None = None,
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -28,6 +27,7 @@ def evaluate(
     Args:
         file: The text.
         model: Name or folder of a checkpoint, or a Hugging Face folder.
+        mix: Folder of counts to mix in, as `litteragpt mix` writes it.
         device: auto, cpu, cuda or mps.
         json: Print JSON.
     """
@@ -35,7 +35,7 @@ def evaluate(
     from litteragpt.evaluation import evaluate_file
     from litteragpt.training.precision import pick_device
 
-    result = evaluate_file(litteragpt.load(model, device=pick_device(device)), file)
+    result = evaluate_file(litteragpt.load(model, device=pick_device(device), mix=mix), file)
     if json:
         print(json_format.dumps(result.to_dict()))
         return
@@ -84,23 +84,3 @@ def models(*, json: bool = False) -> None:
     Console(highlight=False).print(table)
     for path, error in listed.broken:
         print(f"unusable: {path}: {error}", file=sys.stderr)
-
-
-def export(
-    model: Positional[str],
-    folder: Positional[Path],
-    /,
-    *,
-    to: Literal["hf"] = "hf",
-) -> None:
-    """Write a checkpoint in the layout of other software.
-
-    Args:
-        model: Name or folder of a checkpoint.
-        folder: Where to; new or empty.
-        to: hf: a folder for `AutoModelForCausalLM` and `AutoTokenizer`.
-    """
-    from litteragpt.export import export_transformers
-
-    writers: dict[str, Callable[[str, Path], Path]] = {"hf": export_transformers}
-    print(writers[to](model, folder))

@@ -27,7 +27,8 @@ def data(
     Args:
         recipe: Name of a recipe in models/, or the path of one.
         source: Folder (or .tar.xz) with the texts, instead of downloading them; for Portuguese
-            also a data set with a column `text` (datasets, Parquet, Arrow, JSON lines).
+            also a data set with a column `text` (datasets, Parquet, Arrow, JSON lines); for a
+            corpus of plain text, the file.
         out: Folder of the built corpus; default data/NAME.
         override: TABLE.FIELD=VALUE in place of the recipe's, such as corpus.seed=2.
     """
@@ -51,6 +52,35 @@ def data(
         table.add_row(part, f"{characters:,}", f"{report.chunks[part]:,}", runs)
     console.print(table)
     print(report.folder)
+
+
+def shard(
+    corpus: Positional[Path],
+    /,
+    *,
+    text: UseAppendAction[tuple[Path, ...]] = (),
+    workers: int = 1,
+    shard_bytes: int = 2**26,
+) -> None:
+    """Encode a corpus's training text into shards: training maps them and holds none in memory.
+
+    Args:
+        corpus: Folder that `litteragpt data` built (data/NAME), with its tokenizer.json.
+        text: A text to encode instead of the folder's train.txt; may be given many times.
+        workers: Processes that encode at once.
+        shard_bytes: Bytes of text a shard.
+    """
+    from litteragpt.corpora.shards import write_shards
+
+    console = Console(stderr=True, highlight=False)
+    shards = write_shards(
+        text or (corpus / "train.txt",),
+        corpus,
+        shard_bytes=shard_bytes,
+        workers=workers,
+        report=lambda line: console.print(line, markup=False),
+    )
+    console.print(f"{len(shards):,} tokens of {shards.characters:,} characters")
 
 
 def train(

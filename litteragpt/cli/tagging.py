@@ -1,4 +1,4 @@
-"""Entities marked, and taggers trained: tag, ner-train, ner-translate, ner-vectors."""
+"""Entities marked, and taggers trained: tag, ner-train and what it starts from."""
 
 from __future__ import annotations
 
@@ -112,6 +112,8 @@ def ner_train(
     out: Path | None = None,
     made: Path = Path("data/ner"),
     vectors: Path | None = None,
+    pretrained: Path | None = None,
+    device: str = "auto",
     checkpoints: Path = Path("checkpoints"),
     runs: Path = Path("runs"),
     resume: bool = False,
@@ -134,6 +136,8 @@ def ner_train(
         out: Folder to write the adapter or the encoder to.
         made: Folder of the sets made from them.
         vectors: Word vectors to start from (`litteragpt ner-vectors`).
+        pretrained: An encoder to start from (`litteragpt ner-pretrain`).
+        device: auto, cpu, cuda or mps.
         checkpoints: Where the tagger is published.
         runs: Where the curve, and the state of a tagger that writes, are written.
         resume: Go on from that state.
@@ -149,9 +153,12 @@ def ner_train(
         raise ValueError("give a recipe and --source, or --base with --lora or --data and --out")
     from litteragpt.training.causal_recipe import is_causal_recipe
     from litteragpt.training.tagger_recipe import load_tagger_recipe, train_recipe
+    from litteragpt.training.tagging import encoder_device
 
     if is_causal_recipe(recipe):
-        _train_causal(recipe, source, made, checkpoints, runs, override, resume=resume)
+        if vectors or pretrained:
+            raise ValueError("--vectors and --pretrained are for a tagger that classifies")
+        _train_causal(recipe, source, made, checkpoints, runs, override, device, resume=resume)
         return
     read = load_tagger_recipe(recipe, override)
     info, figures = train_recipe(
@@ -161,6 +168,8 @@ def ner_train(
         checkpoints=checkpoints,
         runs=runs / read.name,
         vectors=vectors,
+        pretrained=pretrained,
+        device=encoder_device(device),
         report=_report,
     )
     _show_scores(figures)
@@ -216,6 +225,40 @@ def ner_vectors(
     print(out)
 
 
+def ner_pretrain(
+    recipe: Positional[Path],
+    texts: Positional[tuple[Path, ...]],
+    /,
+    *,
+    out: Path,
+    vectors: Path | None = None,
+    device: str = "auto",
+    override: UseAppendAction[tuple[str, ...]] = (),
+) -> None:
+    """Train a recipe's encoder to foretell hidden words of plain text, for a tagger to start from.
+
+    Args:
+        recipe: Path of the tagger's recipe (TOML), for the shape of its encoder.
+        texts: UTF-8 files, a sentence or paragraph a line.
+        out: File to write, for `litteragpt ner-train --pretrained`.
+        vectors: Word vectors to start from (`litteragpt ner-vectors`).
+        device: auto, cpu or cuda.
+        override: TABLE.FIELD=VALUE in place of the recipe's, such as pretrain.steps=500.
+    """
+    from litteragpt.training.tagger_recipe import load_tagger_recipe, pretrain_recipe
+    from litteragpt.training.tagging import encoder_device
+
+    pretrain_recipe(
+        load_tagger_recipe(recipe, override),
+        texts,
+        out,
+        vectors=vectors,
+        device=encoder_device(device),
+        report=_report,
+    )
+    print(out)
+
+
 def _texts(text: str | None, file: Path | None) -> Iterator[str]:
     """The text itself, or a text a line, without the line's end."""
     if text is not None and text != "-":
@@ -264,10 +307,12 @@ def _train_causal(
     checkpoints: Path,
     runs: Path,
     override: Sequence[str],
+    device: str,
     *,
     resume: bool,
 ) -> None:
     from litteragpt.training.causal_recipe import load_causal_recipe, train_causal_recipe
+    from litteragpt.training.precision import pick_device
 
     read = load_causal_recipe(recipe, override)
     info, figures = train_causal_recipe(
@@ -277,6 +322,7 @@ def _train_causal(
         checkpoints=checkpoints,
         runs=runs / read.name,
         resume=resume,
+        device=pick_device(device),
         report=_report,
     )
     _show_scores(figures)

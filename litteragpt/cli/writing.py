@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +19,7 @@ def generate(
     /,
     *,
     model: str = DEFAULT_MODEL,
+    mix: Path | None = None,
     temperature: float = 0.8,
     top_k: int | None = None,
     top_p: float = 1.0,
@@ -33,6 +35,7 @@ def generate(
     Args:
         prompt: What to continue; an empty one starts a paragraph.
         model: Name or folder of a checkpoint, or a Hugging Face folder.
+        mix: Folder of counts to mix in, as `litteragpt mix` writes it.
         temperature: 0 (always the most probable character) to 5.
         top_k: Keep the k most probable characters at each step.
         top_p: Keep the most probable characters that together reach this probability.
@@ -45,7 +48,7 @@ def generate(
     """
     import litteragpt
 
-    lm = litteragpt.load(model)
+    lm = litteragpt.load(model, mix=mix)
     if json:
         completion = lm.complete(
             prompt,

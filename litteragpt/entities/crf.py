@@ -79,6 +79,13 @@ def loss(
     return whole_B - kept_B
 
 
+def word_loss(emissions_BTK: Tensor, mask_BT: Tensor, allowed_BTK: Tensor) -> Tensor:
+    """`B`: minus the log-probability of `loss` where each word's tag is drawn by itself."""
+    kept_BTK = emissions_BTK.masked_fill(~allowed_BTK, FORBIDDEN)
+    nats_BT = torch.logsumexp(emissions_BTK, 2) - torch.logsumexp(kept_BTK, 2)
+    return nats_BT.masked_fill(~mask_BT, 0.0).sum(1)
+
+
 def viterbi(
     emissions_BTK: Tensor, transitions_KK: Tensor, start_K: Tensor, lengths: Sequence[int]
 ) -> list[list[int]]:

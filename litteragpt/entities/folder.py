@@ -8,23 +8,19 @@ are hashes (`litteragpt.entities.features`).
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import reprlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
 
-from litteragpt.architectures.encoder import Encoder, EncoderConfig
+from litteragpt.architectures.encoder import CRF, Encoder, EncoderConfig
 from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
     MAX_CONFIG_BYTES,
-    METRICS_FILE,
     TAGGER,
     checkpoints_root,
     is_tagger_folder,
@@ -34,15 +30,15 @@ from litteragpt.tables import check_keys, from_table
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    METRICS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
     check_layout,
     check_replaceable,
-    check_sha256,
-    read_tensors,
+    faults_as_checkpoint_errors,
     replaced_folder,
-    with_sha256,
-    write_weights,
+    take_weights,
+    write_parts,
 )
 
 FORMAT: Final = 1
@@ -77,19 +73,12 @@ def read_folder(folder: Path) -> tuple[TaggerInfo, Encoder]:
     Raises CheckpointError, and nothing else, for whatever is wrong but the values of the weights.
     """
     path = Path(os.path.abspath(folder))
-    try:
-        for file in FILES:
-            if not (path / file).is_file():
-                raise CheckpointError(f"{path / file} is missing or is not a file")
+    with faults_as_checkpoint_errors(path, FILES):
         config = _read_config(path / CONFIG_FILE)
         card = read_text(path / CARD_FILE, MAX_CARD_BYTES)
         with torch.device("meta"):
             encoder = Encoder(config["model"])
         check_layout(path / WEIGHTS_FILE, encoder.state_dict())
-    except CheckpointError:
-        raise
-    except (ValueError, OSError, SafetensorError) as error:
-        raise CheckpointError(str(error)) from error
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
     info = TaggerInfo(path.name, path, config["model"], config["training"], parameters, card)
     return info, encoder
@@ -98,13 +87,7 @@ def read_folder(folder: Path) -> tuple[TaggerInfo, Encoder]:
 def load_folder(folder: Path) -> tuple[TaggerInfo, Encoder]:
     """What a folder says, and its encoder, ready to be used. Raises CheckpointError."""
     info, encoder = read_folder(folder)
-    weights = info.path / WEIGHTS_FILE
-    try:
-        check_sha256(weights, info.card)
-        tensors = read_tensors(weights, torch.float32)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{weights} cannot be read: {error}") from error
-    encoder.load_state_dict(tensors, assign=True)
+    take_weights(encoder, info.path, info.card)
     return info, encoder.eval()
 
 
@@ -130,17 +113,15 @@ def save_folder(
         "model": dataclasses.asdict(encoder.config),
         "training": dict(training),
     }
-    try:
-        text = json.dumps(config, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    except ValueError as error:
-        raise CheckpointError(f"the training table cannot be saved as JSON: {error}") from error
     with replaced_folder(folder) as new:
-        write_weights(new / WEIGHTS_FILE, encoder.state_dict(), dtype)
-        (new / CONFIG_FILE).write_text(text, "utf-8", newline="\n")
-        card = with_sha256(card, new / WEIGHTS_FILE)
-        (new / CARD_FILE).write_text(card, "utf-8", newline="\n")
-        if metrics_file is not None:
-            shutil.copyfile(metrics_file, new / METRICS_FILE)
+        write_parts(
+            new,
+            weights=encoder.state_dict(),
+            config=config,
+            card=card,
+            metrics_file=metrics_file,
+            dtype=dtype,
+        )
         info, _ = load_folder(new)
     return dataclasses.replace(info, path=folder)
 
@@ -157,6 +138,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     for table in ("model", "training"):
         if not isinstance(config[table], dict):
             raise CheckpointError(f"{path}: {table} must be a table of values")
-    model = from_table(EncoderConfig, config["model"], f"{path}: model", complete=True)
+    # The first folders were written when there was but one decoding.
+    shape = {"decoding": CRF, **config["model"]}
+    model = from_table(EncoderConfig, shape, f"{path}: model", complete=True)
     model.validate()
     return {**config, "model": model}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from litteragpt.entities.bio import spans_of
 from litteragpt.entities.chat import Answer, messages, read_answer, text_of, written
@@ -275,7 +275,10 @@ class _Rows:
         self.numbers = list(range(len(prompts)))
         """The rows that go on."""
         self._ended: set[int] = set()
-        logits_BTV, self._state = model(torch.tensor(prompts), model.initial_state(len(prompts)))
+        first = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+        self._device = torch.device("cpu") if first is None else first.device
+        ids_BT = torch.tensor(prompts, device=self._device)
+        logits_BTV, self._state = model(ids_BT, model.initial_state(len(prompts)))
         self.logits_BV: Tensor = self._checked(logits_BTV)
         """Of the rows that go on."""
 
@@ -291,7 +294,7 @@ class _Rows:
             if not kept:
                 return
             self._state = self._model.select_rows(self._state, kept)
-        next_ids_B1 = torch.tensor([[ids[k]] for k in kept])
+        next_ids_B1 = torch.tensor([[ids[k]] for k in kept], device=self._device)
         logits_BTV, self._state = self._model(next_ids_B1, self._state)
         self.logits_BV = self._checked(logits_BTV)
 

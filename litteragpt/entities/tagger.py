@@ -51,8 +51,9 @@ class TokenTagger(SentenceTagger):
         self._tags = tags_of_labels(labels)
         self._calibration = calibration
         between_KK, start_K = crf.transition_mask(self._tags)
-        self._transitions_KK = chain.between_KK.detach() + between_KK
-        self._start_K = chain.start_K.detach() + start_K
+        # Decoding is on the CPU, wherever the network is.
+        self._transitions_KK = chain.between_KK.detach().cpu() + between_KK
+        self._start_K = chain.start_K.detach().cpu() + start_K
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -202,7 +203,8 @@ class EntityTagger(TokenTagger):
         found = [torch.empty(len(sentence), len(self._tags)) for sentence in sentences]
         for at in range(0, len(windows), _WINDOWS):
             some = windows[at : at + _WINDOWS]
-            scores_BTK = self._encoder(words_of([words for *_, words in some], self._features))
+            batch = words_of([words for *_, words in some], self._features)
+            scores_BTK = self._encoder(batch.to(self._encoder.device)).cpu()
             for (number, start, words), scores_TK in zip(some, scores_BTK, strict=True):
                 # A later window knows more from the middle of what the two share.
                 first = start + OVERLAP // 2 if start else 0
@@ -223,11 +225,11 @@ class EntityTagger(TokenTagger):
                 [words[start : start + WINDOW] for start in starts[at : at + _WINDOWS]],
                 self._features,
             )
+            batch = batch.to(self._encoder.device)
             best.append(self._encoder.read(batch)[batch.mask_BT].amax(0))
         read_1TH = torch.stack(best)[None]
-        scores_1I = self._encoder.score_intents(
-            read_1TH, torch.ones(read_1TH.shape[:2], dtype=torch.bool)
-        )
+        mask_1T = torch.ones(read_1TH.shape[:2], dtype=torch.bool, device=read_1TH.device)
+        scores_1I = self._encoder.score_intents(read_1TH, mask_1T)
         return dict(zip(self.intents, scores_1I.softmax(1)[0].tolist(), strict=True))
 
 

@@ -6,6 +6,7 @@ forward of all rows that go on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic
 
@@ -40,12 +41,14 @@ class Decoding(Generic[State]):
         *,
         seeds: Sequence[int] | Noise,
         banned: Collection[int] = (),
+        openers: Collection[int] = (),
         alternatives: int = 0,
         cancel: Callable[[], bool] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         """`seeds` has one for each row, or is the noise that the rows draw from; `banned` ids are
-        never chosen; `cancel` is asked before each forward."""
+        never chosen; where there are `openers`, the first choice is among them, and its figures
+        are those of the model's distribution over them; `cancel` is asked before each forward."""
         assert prompt_ids, "a prediction needs at least one id"
         assert configs, "there is at least one row"
         if isinstance(seeds, Sequence):
@@ -58,6 +61,7 @@ class Decoding(Generic[State]):
         self._parameters = RowParameters.of(configs)
         self._noise: Noise = seeds
         self._banned = torch.tensor(sorted(banned)) if banned else None
+        self._openers = torch.tensor(sorted(openers)) if openers else None
         self._alternatives = alternatives
         self._cancel = cancel
         self._state: State | None = None
@@ -103,9 +107,13 @@ class Decoding(Generic[State]):
         logits_BTV, state = self._model(self._next_ids_BT.to(self._device), state)
         assert state is not None, "a model that is given a state gives one back"
         logits_BV = logits_BTV[:, -1].to("cpu", torch.float32)
-        if self._state is None and len(self.rows) > 1:
-            state = self._model.repeat_state(state, len(self.rows))
-            logits_BV = logits_BV.expand(len(self.rows), -1)
+        if self._state is None:
+            if self._openers is not None:
+                others_BV = torch.full_like(logits_BV, -math.inf)
+                logits_BV = others_BV.index_copy(-1, self._openers, logits_BV[:, self._openers])
+            if len(self.rows) > 1:
+                state = self._model.repeat_state(state, len(self.rows))
+                logits_BV = logits_BV.expand(len(self.rows), -1)
         self._state = state
         return logits_BV
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from litteragpt.bounds import check_whole
 from litteragpt.generation.engine import Decoding
+from litteragpt.generation.healing import Healer
 from litteragpt.generation.sampling import MAX_SEED, Choice, SamplingConfig
 from litteragpt.generation.stopping import MAX_CHARS, FinishReason, StopConfig, Stopper
 from litteragpt.protocols import Encoding, LanguageModel, Reads, Replacement, Tokenizer
@@ -174,6 +175,7 @@ class TextModel:
         padding = range(tokenizer.vocab_size, model.vocab_size)
         self.banned_ids = (tokenizer.special_ids | frozenset(padding)) - self.end_ids
         """Never written: ids that are no text, and those by which the vocabulary was padded."""
+        self._healer = Healer(tokenizer, self.banned_ids)
 
     @property
     def device(self) -> torch.device:
@@ -294,7 +296,9 @@ class TextModel:
     ) -> Stream:
         """Continuations of one prompt in one batched pass, one row per config.
 
-        An `Encoding` in place of the prompt is what the model reads, as it is.
+        A space at the end of a prompt is read as the beginning of the word to come, where the
+        model's words begin with one: see `healing`. An `Encoding` in place of the prompt is what
+        the model reads, as it is.
         All rows share one seed and its random numbers, so that only their configs differ; equal
         configs are one computation and give equal text. Without a seed one is drawn, see
         `Stream.seed`. A step is given as soon as it is known of all rows whether they have come
@@ -322,19 +326,24 @@ class TextModel:
             seed = secrets.randbelow(2**31)
         check_whole("seed", seed, 0, MAX_SEED)
         encoding = prompt if isinstance(prompt, Encoding) else self.encode_prompt(prompt)
+        healing = None if isinstance(prompt, Encoding) else self._healer.look(encoding)
+        read = self.encode_prompt(encoding.text[:-1]) if healing else encoding
         configs = list(dict.fromkeys(rows))
         decoding = Decoding(
             self.model,
-            encoding.ids,
+            read.ids,
             configs,
             seeds=[seed] * len(configs),
             banned=self.banned_ids,
+            openers=healing.openers if healing else (),
             alternatives=alternatives,
             cancel=cancel,
             device=self.device,
         )
+        removed = healing.removed if healing else ""
         lanes = [
-            _Row(self.tokenizer, Stopper(stop, before=encoding.text), self.end_ids) for _ in configs
+            _Row(self.tokenizer, Stopper(stop, before=encoding.text), self.end_ids, removed)
+            for _ in configs
         ]
         lane_of_row = [configs.index(row) for row in rows]
         return Stream(
@@ -348,9 +357,13 @@ class TextModel:
 class _Row:
     """Takes a row's choices and gives its tokens, once they are known to be part of its text."""
 
-    def __init__(self, tokenizer: Tokenizer, stopper: Stopper, end_ids: Collection[int]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, stopper: Stopper, end_ids: Collection[int], removed: str
+    ) -> None:
+        """`removed` is what the first choice begins with and the text does not."""
         self.stopper = stopper
         self._end_ids = end_ids
+        self._removed = removed
         self.ready: deque[Token] = deque()
         self._tokenizer = tokenizer
         self._unread: list[int] = []
@@ -368,7 +381,8 @@ class _Row:
             self.stopper.end_text()
             self._release()
             return
-        text = self._read(choice.id)
+        text = self._read(choice.id).removeprefix(self._removed)
+        self._removed = ""
         self.stopper.feed(text)
         self._waiting.append((self._length, text, choice))
         self._length += len(text)

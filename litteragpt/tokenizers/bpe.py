@@ -256,11 +256,11 @@ class BPETokenizer:
         return np.concatenate(parts)
 
     def _vocab(self) -> dict[str, int]:
-        symbols = {_to_symbols(data): id for id, data in enumerate(self._bytes) if id}
+        symbols = {symbols_of_bytes(data): id for id, data in enumerate(self._bytes) if id}
         return {END_OF_TEXT: self.unknown_id, **symbols}
 
     def _symbol_merges(self) -> list[tuple[str, str]]:
-        return [(_to_symbols(left), _to_symbols(right)) for left, right in self._merges]
+        return [(symbols_of_bytes(left), symbols_of_bytes(right)) for left, right in self._merges]
 
 
 def _byte_of_symbol() -> dict[str, bytes]:
@@ -280,7 +280,8 @@ _BYTE_OF_SYMBOL: Final = _byte_of_symbol()
 _SYMBOL_OF_BYTE: Final = {data[0]: symbol for symbol, data in _BYTE_OF_SYMBOL.items()}
 
 
-def _to_symbols(data: bytes) -> str:
+def symbols_of_bytes(data: bytes) -> str:
+    """The characters that GPT-2 spells these bytes by."""
     return "".join(_SYMBOL_OF_BYTE[byte] for byte in data)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from litteragpt.corpora.shards import Shards
 from litteragpt.evaluation import pad_lines, split_lines
 from litteragpt.recipe import TrainingConfig
+from litteragpt.training.order import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,46 @@ class Batches(Protocol):
         ...
 
 
+class Tokens(Protocol):
+    """The ids of a training text, wherever they are."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, starts: np.ndarray, length: int) -> Tensor:
+        """Stretches of `length` ids from each start on, `B, length`, on the device."""
+        ...
+
+
+class HeldTokens:
+    """Ids that live on the device as one array."""
+
+    def __init__(self, ids: np.ndarray, device: torch.device) -> None:
+        held = ids if ids.dtype == np.uint8 else ids.astype(np.int32)
+        self._ids = torch.from_numpy(held.copy()).to(device)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def rows(self, starts: np.ndarray, length: int) -> Tensor:
+        device = self._ids.device
+        index = on_device(torch.from_numpy(starts), device)[:, None]
+        return self._ids[index + torch.arange(length, device=device)].long()
+
+
+class MappedTokens:
+    """Ids in shards on disk, of which a step reads what it needs."""
+
+    def __init__(self, shards: Shards, device: torch.device) -> None:
+        self._shards, self._device = shards, device
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    def rows(self, starts: np.ndarray, length: int) -> Tensor:
+        windows = [self._shards.window(start, length) for start in starts.tolist()]
+        return on_device(torch.from_numpy(np.stack(windows).astype(np.int64)), self._device)
+
+
 class Windows:
     """Windows of one text.
 
@@ -49,19 +91,15 @@ class Windows:
     a resumed run, or one on another number of processes, sees the same batches.
     """
 
-    def __init__(self, ids: np.ndarray, config: TrainingConfig, device: torch.device) -> None:
-        """`ids`: one array of token ids (uint8 or uint16), which lives on the device."""
-        if len(ids) < config.long_window + 2:
+    def __init__(self, tokens: Tokens, config: TrainingConfig) -> None:
+        if len(tokens) < config.long_window + 2:
             raise ValueError(
-                f"the training text has {len(ids)} tokens: too few for windows of "
+                f"the training text has {len(tokens)} tokens: too few for windows of "
                 f"{config.long_window}"
             )
-        self._config = config
-        self._count = len(ids)
-        held = ids if ids.dtype == np.uint8 else ids.astype(np.int32)
-        self._ids = torch.from_numpy(held.copy()).to(device)
-        # The order of the epoch in hand: (epoch, length), offset, permutation.
-        self._order: tuple[tuple[int, int], int, np.ndarray] | None = None
+        self._config, self._tokens = config, tokens
+        # The order of the epoch in hand: (epoch, length), offset, order of the windows.
+        self._order: tuple[tuple[int, int], int, Order] | None = None
 
     def shape(self, step: int) -> tuple[int, int]:
         """Windows in the batch over all processes, and their length."""
@@ -87,25 +125,24 @@ class Windows:
         begin = (step - first) * size
         share = size // processes
         starts = np.array([self._start(begin + rank * share + row, length) for row in range(share)])
-        index = torch.from_numpy(starts).to(self._ids.device)[:, None]
-        rows = self._ids[index + torch.arange(length + 1, device=self._ids.device)].long()
+        rows = self._tokens.rows(starts, length + 1)
         return Batch(rows[:, :-1], rows[:, 1:], share * length)
 
     def _long_from(self) -> int:
         return self._config.steps - round(self._config.long_fraction * self._config.steps)
 
     def _start(self, window: int, length: int) -> int:
-        per_epoch = (self._count - 1) // length - 1
+        per_epoch = (len(self._tokens) - 1) // length - 1
         epoch, place = divmod(window, per_epoch)
         offset, order = self._epoch(epoch, length, per_epoch)
-        return offset + int(order[place]) * length
+        return offset + order[place] * length
 
-    def _epoch(self, epoch: int, length: int, per_epoch: int) -> tuple[int, np.ndarray]:
+    def _epoch(self, epoch: int, length: int, per_epoch: int) -> tuple[int, Order]:
         key = (epoch, length)
         if self._order is None or self._order[0] != key:
             generator = np.random.Generator(np.random.PCG64([self._config.seed, epoch, length]))
             offset = int(generator.integers(length))
-            self._order = (key, offset, generator.permutation(per_epoch))
+            self._order = (key, offset, Order(per_epoch, generator))
         return self._order[1], self._order[2]
 
 
@@ -151,7 +188,7 @@ class Lines:
         share = chosen[rank::processes]
         inputs, targets = pad_lines([self._lines[line] for line in share], self._newline_id)
         tokens = float(self._lengths[chosen].sum()) / processes
-        return Batch(inputs.to(self._device), targets.to(self._device), tokens)
+        return Batch(on_device(inputs, self._device), on_device(targets, self._device), tokens)
 
     def _batches(self, epoch: int) -> np.ndarray:
         """The lines of each of an epoch's batches; a rest too small for one is left out."""
@@ -169,3 +206,8 @@ class Lines:
                 batches.append(stretch[start : start + whole].reshape(-1, size))
             self._order = (epoch, generator.permutation(np.concatenate(batches)))
         return self._order[1]
+
+
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A copy on the device that, on CUDA, does not wait for the steps still in the queue."""
+    return tensor.to(device, non_blocking=device.type == "cuda")

@@ -43,7 +43,7 @@ from litteragpt.entities.vocabulary import OwnVocabulary
 from litteragpt.recipe import TrainingConfig, override_table
 from litteragpt.tables import check_keys, from_table, typed
 from litteragpt.tokenizers import BPETokenizer
-from litteragpt.training.tagger_recipe import evaluate, folder_of, read_validation
+from litteragpt.training.tagger_recipe import CPU, evaluate, folder_of, read_validation
 from litteragpt.training.tagging_lm import Report, lessons_of, train_writer
 
 _KEYS = ("name", "language", "architecture", "labels", "model", "training", "sets")
@@ -105,6 +105,7 @@ def train_causal_recipe(
     checkpoints: Path,
     runs: Path,
     resume: bool = False,
+    device: torch.device = CPU,
     report: Report = lambda line: None,
 ) -> tuple[CausalInfo, dict[str, dict[str, Scores]]]:
     """Train the tagger of a recipe and publish it in `checkpoints/NAME`.
@@ -125,6 +126,7 @@ def train_causal_recipe(
     torch.manual_seed(recipe.training.seed)
     decoder = Decoder(model)
     decoder.initialise()
+    decoder.to(device)
     lessons = list(lessons_of(read, vocabulary, recipe.labels, recipe.training.window))
     report({"conversations": len(lessons), "ids": sum(map(len, lessons))})
     tagger = GenerativeTagger(decoder, vocabulary, recipe.labels, name=recipe.name)

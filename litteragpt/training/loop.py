@@ -19,17 +19,18 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litteragpt.architectures import ARCHITECTURES
 from litteragpt.checkpoint import KNOWN_FILE
 from litteragpt.corpora.kinds import kind_of
+from litteragpt.corpora.shards import Shards, has_shards
 from litteragpt.evaluation import start_id, total_nats, total_nats_of_lines
 from litteragpt.protocols import Tokenizer
 from litteragpt.recipe import Recipe
 from litteragpt.tokenizers import load_tokenizer, normalize
-from litteragpt.training.batches import Batches, Lines, Windows
+from litteragpt.training.base import take_base
+from litteragpt.training.batches import Batches, HeldTokens, Lines, MappedTokens, Windows
 from litteragpt.training.distributed import Processes
 from litteragpt.training.optim import MovingAverage, Optimizers
 from litteragpt.training.precision import autocast_for, obstacle_to_compiling
@@ -41,7 +42,8 @@ Report = Callable[[dict[str, Any]], None]
 """Takes each line of the curve, and `{"message": …}`, as they come."""
 
 
-Forward = Callable[[Tensor], tuple[Tensor, Any]]
+Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""`LanguageModule.loss`, compiled or not."""
 
 
 class TrainingError(RuntimeError):
@@ -69,25 +71,20 @@ class Run:
         device: torch.device,
         processes: Processes,
         report: Report,
+        base: str | Path | None = None,
     ) -> None:
-        """Read the corpus folder and build the model.
+        """Read the corpus folder and build the model; training starts from the weights of `base`.
 
         Raises `ValueError` where a file of the corpus is missing or the recipe does not fit it.
         """
         self.recipe, self.config = recipe, recipe.training
         self.corpus, self.folder, self.checkpoint = corpus, run_folder, checkpoint
         self.device, self.processes, self._report = device, processes, report
+        self.base = base
         self.tokenizer: Tokenizer = load_tokenizer(corpus / "tokenizer.json")
         self.reads = kind_of(recipe.corpus)[0].reads
         self.first_id = start_id(self.tokenizer)
-        text = self._read("train")
-        self.train_tokens = len(text.ids)
-        self.chars_per_token = text.characters / len(text.ids)
-        self.batches: Batches = (
-            Lines(text.ids, self.first_id, self.config, device)
-            if self.reads == "lines"
-            else Windows(text.ids, self.config, device)
-        )
+        self.batches = self._batches()
         self.held_out = {"validation": self._read("validation")}
         if (corpus / "honest.txt").exists():
             self.held_out["honest"] = self._read("honest")
@@ -116,12 +113,12 @@ class Run:
         config, figures = self.config, None
         self.folder.mkdir(parents=True, exist_ok=True)
         step, losses = self._resume() if resume else self._start()
-        forward = self._compiled()
+        loss_of = self.compiled()
         began, first_step = time.perf_counter(), step
         seconds_before, seconds_aside = self._seconds_so_far(), 0.0
         while step < config.steps:
             torch.manual_seed(config.seed * 1_000_003 + step * 1_009 + self.processes.rank)
-            losses.append(self._step(forward, step))
+            losses.append(self.step(loss_of, step))
             step += 1
             stop = self.processes.any(stopped(), self.device)
             last = step == config.steps
@@ -171,7 +168,7 @@ class Run:
                 break
         return figures
 
-    def _step(self, forward: Forward, step: int) -> Tensor:
+    def step(self, loss_of: Loss, step: int) -> Tensor:
         """One optimiser step over this process's share of the batch; its mean loss."""
         batch = self.batches.batch(step, self.processes.rank, self.processes.count)
         inputs_BT, targets_BT = batch.inputs_BT, batch.targets_BT
@@ -180,13 +177,9 @@ class Run:
         total = torch.zeros((), device=self.device)
         for x_BT, y_BT in zip(inputs_BT.split(micro), targets_BT.split(micro), strict=True):
             with self.autocast():
-                logits_BTV, _ = forward(x_BT)
-            loss = F.cross_entropy(
-                logits_BTV.float().flatten(0, 1), y_BT.flatten(), reduction="sum"
-            )
-            loss = loss / batch.tokens
-            loss.backward()
-            total += loss.detach()
+                loss, nats = loss_of(x_BT, y_BT)
+            (loss / batch.tokens).backward()
+            total += nats.detach() / batch.tokens
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         self.processes.average([*gradients, total])
         nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
@@ -290,14 +283,30 @@ class Run:
         for parameter, value in zip(self.parameters, values, strict=True):
             parameter.copy_(value)
 
-    def _compiled(self) -> Forward:
+    def compiled(self) -> Loss:
         if not self.config.compile:
-            return self.model
+            return self.model.loss
         if reason := obstacle_to_compiling(self.device):
             self._report({"message": f"torch.compile is off: {reason}"})
-            return self.model
+            return self.model.loss
         # Two lengths of windows are two graphs, not one with unknown shapes.
-        return cast(Forward, torch.compile(self.model, dynamic=False))
+        return cast(Loss, torch.compile(self.model.loss, dynamic=False))
+
+    def _batches(self) -> Batches:
+        """Of the training text, or of its shards where there are any."""
+        if self.reads == "text" and has_shards(self.corpus):
+            shards = Shards(self.corpus)
+            if shards.vocab_size != self.tokenizer.vocab_size:
+                raise ValueError(f"the shards of {self.corpus} are of another vocabulary")
+            self.train_tokens = len(shards)
+            self.chars_per_token = shards.characters / len(shards)
+            return Windows(MappedTokens(shards, self.device), self.config)
+        text = self._read("train")
+        self.train_tokens = len(text.ids)
+        self.chars_per_token = text.characters / len(text.ids)
+        if self.reads == "lines":
+            return Lines(text.ids, self.first_id, self.config, self.device)
+        return Windows(HeldTokens(text.ids, self.device), self.config)
 
     def _read(self, name: str) -> Part:
         path = self.corpus / f"{name}.txt"
@@ -322,6 +331,8 @@ class Run:
         return self.folder / "metrics.jsonl"
 
     def _start(self) -> tuple[int, list[Tensor]]:
+        if self.base is not None:
+            take_base(self.model, self.model_config, self.tokenizer, self.base)
         if self.processes.leads:
             self._metrics_file.unlink(missing_ok=True)
             settings = {"recipe": dataclasses.asdict(self.recipe)}

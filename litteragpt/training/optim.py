@@ -1,6 +1,6 @@
-"""Muon for the matrices inside a decoder's blocks, AdamW for everything else.
+"""Muon for the matrices inside a decoder's blocks, AdamW for everything else or for all.
 
-Sources: Jordan et al. 2024 (Muon, `torch.optim.Muon`), Loshchilov & Hutter 2019 (AdamW).
+Sources: Jordan et al. 2024 (Muon, `litteragpt.training.muon`), Loshchilov & Hutter 2019 (AdamW).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from litteragpt.recipe import TrainingConfig
+from litteragpt.training.muon import Muon
 
 
 class Optimizers:
@@ -18,13 +19,17 @@ class Optimizers:
 
     def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
         self._names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
-        inner = [p for n, p in model.named_parameters() if p.ndim == 2 and n.startswith("blocks.")]
+        inner = [
+            p
+            for n, p in model.named_parameters()
+            if config.optimizer == "muon" and p.ndim == 2 and n.startswith("blocks.")
+        ]
         chosen = set(inner)
         outer = [p for p in model.parameters() if p not in chosen]
         self._optimizers: list[torch.optim.Optimizer] = []
         if inner:
             self._optimizers.append(
-                torch.optim.Muon(
+                Muon(
                     inner,
                     lr=config.muon_lr,
                     momentum=config.muon_momentum,

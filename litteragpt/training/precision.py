@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -44,13 +46,29 @@ def autocast_for(device: torch.device, precision: str) -> Callable[[], AbstractC
 
 
 def obstacle_to_compiling(device: torch.device) -> str | None:
-    """Why `torch.compile` cannot work on this device; None where it can."""
-    if device.type == "cuda":
-        return None if find_spec("triton") else "Triton is not installed"
-    if device.type != "cpu":
+    """Why `torch.compile` cannot work on this device; None where it can.
+
+    Both compilers build small programs: on CUDA Triton's launchers, on a CPU the kernels.
+    """
+    if device.type not in ("cpu", "cuda"):
         return f"not used on {device.type}"
-    compilers = (os.environ.get("CXX", "g++"), "g++", "clang++")
-    return None if any(map(shutil.which, compilers)) else "no C++ compiler is installed"
+    if device.type == "cuda":
+        if not find_spec("triton"):
+            return "Triton is not installed"
+        if torch.cuda.get_device_capability(device) < (7, 0):
+            return "the GPU is older than Triton knows"
+        if not _any_of(os.environ.get("CC", "gcc"), "gcc", "clang"):
+            return "no C compiler is installed"
+    elif not _any_of(os.environ.get("CXX", "g++"), "g++", "clang++"):
+        return "no C++ compiler is installed"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "Python's C headers are not installed"
+    return None
+
+
+def _any_of(*programs: str) -> bool:
+    """Whether one of these can be started."""
+    return any(map(shutil.which, programs))
 
 
 def _multiplies_bf16(device: torch.device) -> bool:

@@ -72,7 +72,11 @@ def publish(
         model=model,
         model_config=model_config,
         tokenizer=tokenizer,
-        training={**dataclasses.asdict(recipe.training), "reached": dataclasses.asdict(figures)},
+        training={
+            **({"base": recipe.base} if recipe.base else {}),
+            **dataclasses.asdict(recipe.training),
+            "reached": dataclasses.asdict(figures),
+        },
         metrics_file=metrics_file,
         card=card,
         reads=kind.reads,
@@ -84,8 +88,10 @@ def publish(
 def _commands(recipe: Recipe, *, honest: bool) -> list[str]:
     """What leads from the raw texts to these weights and figures."""
     parts = ["validation", "honest"] if honest else ["validation"]
+    base = [f"litteragpt data {recipe.base}", f"litteragpt train models/{recipe.base}.toml"]
     return [
         f"litteragpt data {recipe.corpus_name}",
+        *(base if recipe.base else []),
         f"litteragpt train models/{recipe.name}.toml",
         *(
             f"litteragpt evaluate --model {recipe.name} data/{recipe.corpus_name}/{part}.txt"

@@ -4,6 +4,7 @@ name = "ner-multi"
 language = ["es", "pt", "en"]
 [model]        `litteragpt.architectures.encoder.EncoderConfig`
 [training]     `litteragpt.training.tagging.TaggingConfig`
+[pretrain]     `litteragpt.training.masked.MaskedConfig`, for `litteragpt ner-pretrain`
 [[sets]]       `litteragpt.entities.sets.SetConfig`, what it learns from
 [[validation]] the same, what it is scored on, with `only`, the labels that count there
 [card]         description, use, limits
@@ -37,9 +38,17 @@ from litteragpt.entities.vectors import read_vectors
 from litteragpt.protocols import WordTagger
 from litteragpt.recipe import override_table
 from litteragpt.tables import check_keys, from_table
+from litteragpt.training.masked import (
+    MaskedConfig,
+    pretrain,
+    save_pretrained,
+    take_pretrained,
+)
 from litteragpt.training.tagging import Report, TaggingConfig, train_tagger
 
-_TABLES = ("model", "training", "card")
+CPU = torch.device("cpu")
+
+_TABLES = ("model", "training", "pretrain", "card")
 _LISTS = ("sets", "validation")
 
 
@@ -65,6 +74,7 @@ class TaggerRecipe:
     languages: tuple[str, ...]
     model: EncoderConfig
     training: TaggingConfig
+    pretrain: MaskedConfig
     sets: tuple[SetConfig, ...]
     validation: tuple[tuple[SetConfig, frozenset[str]], ...]
     card: TaggerCard
@@ -91,6 +101,7 @@ def load_tagger_recipe(path: Path, overrides: Sequence[str] = ()) -> TaggerRecip
         languages=tuple(table["language"]),
         model=model,
         training=TaggingConfig.from_table(table.get("training", {})),
+        pretrain=MaskedConfig.from_table(table.get("pretrain", {})),
         sets=tuple(SetConfig.from_table(each) for each in table["sets"]),
         validation=tuple(validation),
         card=from_table(TaggerCard, table.get("card", {}), "card"),
@@ -105,21 +116,21 @@ def train_recipe(
     checkpoints: Path,
     runs: Path,
     vectors: Path | None = None,
+    pretrained: Path | None = None,
+    device: torch.device = CPU,
     report: Report = lambda line: None,
 ) -> tuple[TaggerInfo, dict[str, dict[str, Scores]]]:
     """Train the tagger of a recipe and publish it in `checkpoints/NAME`.
 
     `source` is the folder of the annotated sets, `made` that of the sets made from them
-    (`litteragpt ner-data`); `vectors` a file to start the table of n-grams from. Gives the
-    published folder and the figures on each held-out set. Raises ValueError for what is missing.
+    (`litteragpt ner-data`); `vectors` a file to start the table of n-grams from, `pretrained` one
+    to start everything below the tags from (`litteragpt ner-pretrain`). Gives the published folder
+    and the figures on each held-out set. Raises ValueError for what is missing.
     """
-    torch.manual_seed(recipe.training.seed)
-    encoder = Encoder(recipe.model)
-    encoder.initialise()
-    if vectors is not None:
-        with torch.no_grad():
-            table = read_vectors(vectors, recipe.model.rows, recipe.model.width)
-            encoder.grams.weight.copy_(table)
+    encoder = _fresh(recipe, recipe.training.seed, vectors)
+    if pretrained is not None:
+        take_pretrained(encoder, pretrained)
+    encoder.to(device)
     sets: list[tuple[SetConfig, list[Example]]] = []
     for config in recipe.sets:
         sets.append((config, list(read_set(config, folder_of(config, source, made)))))
@@ -176,6 +187,36 @@ def train_recipe(
         metrics_file=metrics,
     )
     return info, figures
+
+
+def pretrain_recipe(
+    recipe: TaggerRecipe,
+    texts: Sequence[Path],
+    out: Path,
+    *,
+    vectors: Path | None = None,
+    device: torch.device = CPU,
+    report: Report = lambda line: None,
+) -> None:
+    """Train the encoder of a recipe to foretell hidden words; write what a tagger starts from.
+
+    Raises ValueError for what is missing or malformed.
+    """
+    encoder = _fresh(recipe, recipe.pretrain.seed, vectors).to(device)
+    pretrain(encoder, texts, recipe.pretrain, report=report)
+    save_pretrained(encoder, out)
+
+
+def _fresh(recipe: TaggerRecipe, seed: int, vectors: Path | None) -> Encoder:
+    """An encoder with random weights, its table of n-grams from a file where one is given."""
+    torch.manual_seed(seed)
+    encoder = Encoder(recipe.model)
+    encoder.initialise()
+    if vectors is not None:
+        with torch.no_grad():
+            table = read_vectors(vectors, recipe.model.rows, recipe.model.width)
+            encoder.grams.weight.copy_(table)
+    return encoder
 
 
 def read_validation(config: SetConfig, only: frozenset[str], source: Path) -> Validation:

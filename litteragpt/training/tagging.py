@@ -1,8 +1,8 @@
 """Training a tagger: sets that know different labels, one encoder, one conditional random field.
 
-AdamW for the network and sparse Adam for the table of n-grams, whose rows are mostly untouched in
-a step; the learning rate warms up and falls linearly. Some sentences are read in lower case, in
-capitals, or without accents, so that a hurried writer's names are found, too.
+The learning rate warms up and falls linearly. Where a word's tag is not known, all that it may be
+count, whether tags are learned as a chain or each by itself. Some sentences are read in lower case,
+in capitals, or without accents, so that a hurried writer's names are found, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from litteragpt.architectures.encoder import Encoder, Words
+from litteragpt.architectures.encoder import SOFTMAX, Encoder, Words
 from litteragpt.bounds import check_range, check_whole
 from litteragpt.entities import crf
 from litteragpt.entities.batch import words_of
@@ -27,7 +28,8 @@ from litteragpt.entities.bio import OUTSIDE
 from litteragpt.entities.features import WordFeatures
 from litteragpt.entities.sets import ANYTHING, Example, SetConfig, epoch
 from litteragpt.tables import from_table
-from litteragpt.training.schedule import lr_factor
+from litteragpt.training.encoder_optim import EncoderOptimizers
+from litteragpt.training.precision import autocast_for, pick_device
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -53,6 +55,8 @@ class TaggingConfig:
     """The share that is read without accents."""
     join: float = 0.0
     """The share of sentences that are read together with the next one."""
+    precision: str = "fp32"
+    """Of products of matrices: fp32, bf16, or auto: bf16 where the device is made for it."""
     seed: int = 1
 
     @classmethod
@@ -69,14 +73,23 @@ class TaggingConfig:
         check_range("clip", config.clip, 1e-6, 1e6)
         for name in ("lower", "upper", "plain", "join"):
             check_range(name, getattr(config, name), 0.0, 1.0)
+        if config.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"precision must be auto, bf16 or fp32, not {config.precision!r}")
         return config
 
 
-@dataclass(frozen=True, slots=True)
-class _Schedule:
-    steps: int
-    warmup_steps: int
-    decay_fraction: float
+def encoder_device(name: str) -> torch.device:
+    """Where an encoder is to be trained; `auto` is CUDA where there is such a GPU, or else the CPU.
+
+    Raises ValueError for MPS, on which the table's sparse gradients are not to be relied on, and
+    for a device that this machine lacks.
+    """
+    if name == "auto":
+        return pick_device("cuda" if torch.cuda.is_available() else "cpu")
+    device = pick_device(name)
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"an encoder is trained on cpu or cuda, not on {device.type}")
+    return device
 
 
 def train_tagger(
@@ -88,7 +101,7 @@ def train_tagger(
     report: Report = lambda line: None,
     after_epoch: Callable[[int], None] = lambda number: None,
 ) -> None:
-    """Train an encoder in place; `parameters` limits what is learned (all of it without).
+    """Train an encoder in place, where it is; `parameters` limits what is learned (all without).
 
     Raises ValueError where there is nothing to learn from, FloatingPointError for a loss that is
     not finite. The same seed, sets and number of threads give the same weights.
@@ -96,35 +109,24 @@ def train_tagger(
     rng = random.Random(config.seed)
     torch.manual_seed(config.seed)
     features = WordFeatures(encoder.config.rows, encoder.config.shapes)
-    optimizers = _optimizers(encoder, config, parameters)
-    learned = [p for o in optimizers for group in o.param_groups for p in group["params"]]
-    sizes = [len(epoch(sets, random.Random(config.seed)))]
-    if not sizes[0]:
+    size = len(epoch(sets, random.Random(config.seed)))
+    if not size:
         raise ValueError("the sets hold no sentence to learn from")
-    schedule = _Schedule(
-        math.ceil(sizes[0] / config.batch) * config.epochs,
-        config.warmup_steps,
-        config.decay_fraction,
-    )
+    steps = math.ceil(size / config.batch) * config.epochs
+    optimizers = EncoderOptimizers(encoder, config, steps, parameters=parameters)
+    autocast = autocast_for(encoder.device, config.precision)
+    legal = legal_of(encoder)
     step = 0
     began = time.monotonic()
     for number in range(config.epochs):
         encoder.train()
-        losses: list[float] = []
+        losses: list[Tensor] = []
         for examples in batches(epoch(sets, rng), config.batch, rng):
             read = [_roughened(each, config, rng) for each in joined(examples, config.join, rng)]
-            loss = batch_loss(encoder, read, features)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"the loss is not finite at step {step}")
+            loss = batch_loss(encoder, read, features, legal, autocast)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_([p for p in learned if not _sparse(p)], config.clip)
-            factor = lr_factor(min(step, schedule.steps - 1), schedule)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = group["base_lr"] * factor
-                optimizer.step()
-            encoder.zero_grad(set_to_none=True)
-            losses.append(loss.item())
+            optimizers.step(step)
+            losses.append(loss.detach())
             step += 1
         encoder.eval()
         report(
@@ -132,33 +134,80 @@ def train_tagger(
                 "epoch": number + 1,
                 "step": step,
                 "seconds": round(time.monotonic() - began, 1),
-                "train_loss": sum(losses) / len(losses),
+                "train_loss": mean_of(losses, step),
             }
         )
         after_epoch(number + 1)
 
 
-def batch_loss(encoder: Encoder, examples: Sequence[Example], features: WordFeatures) -> Tensor:
-    """Mean loss in nats a sentence: of the tags, and of the intent where one is known."""
+def mean_of(losses: Sequence[Tensor], step: int) -> float:
+    """The mean of the losses of the last steps before `step`; a GPU is asked for all at once.
+
+    Raises FloatingPointError where one is not finite.
+    """
+    values: list[float] = torch.stack(list(losses)).tolist()
+    for at, value in enumerate(values, step - len(values)):
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss is not finite at step {at}")
+    return sum(values) / len(values)
+
+
+def legal_of(encoder: Encoder) -> tuple[Tensor, Tensor]:
+    """`litteragpt.entities.crf.transition_mask` of an encoder's tags, where the encoder is."""
+    between_KK, start_K = crf.transition_mask(encoder.config.tags)
+    return between_KK.to(encoder.device), start_K.to(encoder.device)
+
+
+def batch_loss(
+    encoder: Encoder,
+    examples: Sequence[Example],
+    features: WordFeatures,
+    legal: tuple[Tensor, Tensor],
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Tensor:
+    """Mean loss in nats a sentence: of the tags, and of the intent where one is known.
+
+    `legal` is what `legal_of` gives; matrices are multiplied as `autocast` says, and sums over
+    taggings are in single precision all the same.
+    """
     words = words_of([each.words for each in examples], features)
-    tags = encoder.config.tags
-    between_KK, start_K = crf.transition_mask(tags)
-    read_BTH = encoder.read(words)
-    loss = crf.loss(
-        encoder.tags(read_BTH),
-        encoder.chain.between_KK + between_KK,
-        encoder.chain.start_K + start_K,
-        words.mask_BT,
-        allowed_tags(examples, tags, words),
-    ).mean()
+    allowed_BTK = allowed_tags(examples, encoder.config.tags, words).to(encoder.device)
+    words = words.to(encoder.device)
+    with autocast():
+        read_BTH = encoder.read(words)
+        emissions_BTK = encoder.tags(read_BTH)
+    loss = tag_loss(encoder, emissions_BTK.float(), legal, words.mask_BT, allowed_BTK).mean()
     intents = encoder.config.intents
     rows = [k for k, each in enumerate(examples) if each.intent in intents]
     if rows:
-        scores_BI = encoder.score_intents(read_BTH[rows], words.mask_BT[rows])
-        due = torch.tensor([intents.index(examples[k].intent or "") for k in rows])
+        with autocast():
+            scores_BI = encoder.score_intents(read_BTH[rows], words.mask_BT[rows])
+        due = [intents.index(examples[k].intent or "") for k in rows]
         share = len(rows) / len(examples)
-        loss = loss + share * functional.cross_entropy(scores_BI, due)
+        loss = loss + share * functional.cross_entropy(
+            scores_BI.float(), torch.tensor(due, device=encoder.device)
+        )
     return loss
+
+
+def tag_loss(
+    encoder: Encoder,
+    emissions_BTK: Tensor,
+    legal: tuple[Tensor, Tensor],
+    mask_BT: Tensor,
+    allowed_BTK: Tensor,
+) -> Tensor:
+    """`B`: minus the log-probability of the allowed tags, as the encoder's decoding has it."""
+    if encoder.config.decoding == SOFTMAX:
+        return crf.word_loss(emissions_BTK, mask_BT, allowed_BTK)
+    between_KK, start_K = legal
+    return crf.loss(
+        emissions_BTK,
+        encoder.chain.between_KK + between_KK,
+        encoder.chain.start_K + start_K,
+        mask_BT,
+        allowed_BTK,
+    )
 
 
 def allowed_tags(examples: Sequence[Example], tags: Sequence[str], words: Words) -> Tensor:
@@ -216,32 +265,3 @@ def _roughened(example: Example, config: TaggingConfig, rng: random.Random) -> E
 def _without_accents(word: str) -> str:
     letters = unicodedata.normalize("NFD", word)
     return "".join(c for c in letters if unicodedata.category(c) != "Mn") or word
-
-
-def _optimizers(
-    encoder: Encoder, config: TaggingConfig, parameters: Sequence[Tensor] | None
-) -> list[torch.optim.Optimizer]:
-    chosen = {id(p) for p in (encoder.parameters() if parameters is None else parameters)}
-    table = encoder.grams.weight
-    learns_table = id(table) in chosen and config.table_lr > 0
-    for parameter in encoder.parameters():
-        parameter.requires_grad_(id(parameter) in chosen and parameter is not table)
-    table.requires_grad_(learns_table)
-    encoder.grams.sparse = learns_table
-    dense = [p for p in encoder.parameters() if p.requires_grad and p is not table]
-    found: list[torch.optim.Optimizer] = []
-    if dense:
-        group = {"params": dense, "base_lr": config.lr}
-        found.append(
-            torch.optim.AdamW(
-                [group], lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
-            )
-        )
-    if learns_table:
-        group = {"params": [table], "base_lr": config.table_lr}
-        found.append(torch.optim.SparseAdam([group], lr=config.table_lr))
-    return found
-
-
-def _sparse(parameter: Tensor) -> bool:
-    return parameter.grad is not None and parameter.grad.is_sparse

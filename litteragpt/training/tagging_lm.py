@@ -149,7 +149,7 @@ def train_writer(
     report: Report = lambda line: None,
     evaluated: Callable[[int], Mapping[str, Any]] = lambda step: {},
 ) -> None:
-    """Train a decoder in place; in the end its weights are their moving average, where one is kept.
+    """Train a decoder in place, where it is; in the end it is its moving average, if one is kept.
 
     The state is saved to `state_file`, from which `resume` goes on. `evaluated` is asked for
     figures every `evaluate_every` steps, the model in evaluation mode. Raises ValueError where
@@ -159,16 +159,19 @@ def train_writer(
     parameters = list(decoder.parameters())
     optimizers = Optimizers(decoder, config)
     average = MovingAverage(parameters, config.ema_decay) if config.ema_decay else None
-    autocast = autocast_for(torch.device("cpu"), config.precision)
+    device = parameters[0].device
+    autocast = autocast_for(device, config.precision)
     first, losses = 0, list[Tensor]()
     if resume and state_file is not None and state_file.exists():
-        first, losses = load_state(state_file, decoder, optimizers, average)
+        first, kept = load_state(state_file, decoder, optimizers, average)
+        losses = [loss.to(device) for loss in kept]
     began = time.monotonic()
     for step in range(first, config.steps):
         torch.manual_seed(config.seed * 1_000_003 + step)
         decoder.train()
+        inputs_BT, targets_BT = batches.batch(step)
         with autocast():
-            loss = answer_loss(decoder, batches.batch(step))
+            loss = answer_loss(decoder, (inputs_BT.to(device), targets_BT.to(device)))
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, config.clip)
         optimizers.step(lr_factor(step, config))

@@ -51,7 +51,13 @@ def tagger_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = EncoderConfig(labels=labels, rows=512, width=24, shapes=64, shape_width=8, hidden=24)
     encoder = Encoder(config)
     encoder.initialise()
-    save_folder(root / "tiny-ner", encoder=encoder, training={}, card="# Tiny\n")
+    metrics = root / "metrics.jsonl"
+    metrics.write_text(
+        '{"epoch": 1, "step": 10, "f1 <b>news</b>": 0.5}\n{"step": 20, "f1 <b>news</b>": 0.625}\n'
+    )
+    save_folder(
+        root / "tiny-ner", encoder=encoder, training={}, card="# Tiny\n", metrics_file=metrics
+    )
     return root
 
 
@@ -86,7 +92,9 @@ def desk_of(at: AppTest) -> Desk:
 
 def job_of(at: AppTest, page: str = "generar") -> Job:
     """The page's present job."""
-    return desk_of(at).jobs[page]
+    job = desk_of(at).jobs[page]
+    assert isinstance(job, Job)
+    return job
 
 
 def finish(at: AppTest, page: str = "generar") -> Job:

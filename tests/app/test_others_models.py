@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,13 +17,17 @@ pytest.importorskip("bm25s")
 
 from streamlit.testing.v1 import AppTest
 
-from app.blocks import writers
+from app.blocks import live, writers
 from app.blocks.examples import PORTUGUESE, SPANISH
 from app.blocks.library import Asked
+from app.blocks.slots import Slots
+from app.blocks.tasks import Finish, Task
 from app.i18n import Words
 from litteragpt.answers import Answer, FoundPassage
-from litteragpt.answers.written import checked, write_answer
+from litteragpt.answers.written import WrittenAnswer, checked, write_answer
+from litteragpt.generation.text import TextModel
 from tests.app.conftest import Open, calm, finish, shown
+from tests.generation.fakes import ByteTokenizer, uniform
 from tests.tiny import save_tiny
 from tests.tiny_hf import CHAT, TEXTS, save_hf
 
@@ -27,6 +35,7 @@ LEARNT = TEXTS[0].strip()
 PASSAGE = FoundPassage("Marte é um planeta.", "<a>.txt", "", 0, 19, 0.9)
 ASKED = Asked("O que é Marte?", Answer("um", "Marte", "<a>.txt", 0, 2, 0.9, (PASSAGE,)), ())
 NAME = "Tiny-Llama"
+GO = f"{writers.WRITER}.go"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +133,7 @@ def _section() -> None:
     from app.blocks import writers
     from app.i18n import Words
 
-    writers.section(Words("es"), st.session_state["asked"])
+    writers.section(Words("es"), st.session_state["asked"])()
 
 
 def test_it_writes_an_answer_from_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,31 +147,123 @@ def test_it_writes_an_answer_from_passages(tmp_path: Path, monkeypatch: pytest.M
     assert not at.button
     save_hf(tmp_path / "redactor", context=2048, chat=CHAT)
     at.run()
-    assert at.button(key="perguntar.write").label == t("writer.button", model="redactor")
-    at.button(key="perguntar.write").click().run()
+    assert at.button(key=GO).label == t("writer.button", model="redactor")
+    at.button(key=GO).click().run()
+    writing = over(at)
     calm(at)
-    written = at.session_state["perguntar.written"]
-    assert written.model == "redactor"
-    assert written.answer.passages == 1
-    assert writers.written_html(t, written) in shown(at)
+    assert writing.model == "redactor"
+    assert writing.finish == ["end"]
+    assert writing.answer is not None
+    assert writing.answer.passages == 1
+    assert writers.written_html(t, writing) in shown(at)
+    assert t("status.stopped") not in shown(at)
+
+
+def test_what_it_wrote_stays_when_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    t = Words("es")
+    monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setattr(live, "follow", a_glance)
+    monkeypatch.setattr(writers, "write_answer", endless)
+    save_hf(tmp_path / "redactor", context=2048, chat=CHAT)
+    at = AppTest.from_function(_section, default_timeout=60)
+    at.session_state["asked"] = ASKED
+    at.run()
+    at.button(key=GO).click().run()
+    writing = writing_of(at)
+    assert not writing.done
+    assert t("status.running") in shown(at)
+    assert at.button(key=f"{writers.WRITER}.stop").label == t("composer.stop")
+    at.button(key=f"{writers.WRITER}.stop").click().run()
+    writing = over(at)
+    calm(at)
+    assert writing.finish == ["stopped"]
+    assert "Abriu cedo [1]. <u>Foi" in shown(at)
+    assert "[1] &lt;a&gt;.txt" in shown(at)
+    assert t("status.stopped") in shown(at)
+    assert at.button(key=GO).label == t("writer.button", model="redactor")
+
+
+def endless(*_: object, **given: Any) -> WrittenAnswer:
+    """Writes until it is stopped."""
+    text = ""
+    for piece in chain(["Abriu cedo [1]. Foi"], repeat(" bom")):
+        text += piece
+        given["report"](piece)
+        if given["cancel"]():
+            return checked(text, 1)
+        time.sleep(0.01)
+    raise AssertionError("it never ends by itself")
+
+
+def a_glance(task: Task, draw: Callable[[], None]) -> None:
+    """In place of `live.follow`: waits for a piece, draws once, and leaves the page."""
+    assert isinstance(task, writers.Writing)
+    deadline = time.monotonic() + 30
+    while not task.text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    draw()
+
+
+def writing_of(at: AppTest) -> writers.Writing:
+    task = at.session_state["desk"].jobs[writers.WRITER]
+    assert isinstance(task, writers.Writing)
+    return task
+
+
+def over(at: AppTest) -> writers.Writing:
+    """Run the page once what is being written is done."""
+    writing = writing_of(at)
+    writing.join(60)
+    at.run()
+    return writing
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "shows"),
+    [("", "stopped", ""), ("não encontrei", "stopped", "redactor"), ("", "end", "redactor")],
+)
+def test_a_model_that_wrote_nothing_is_told_of_unless_it_was_stopped(
+    text: str, finish: Finish, shows: str
+) -> None:
+    writing = writing_with(text)
+    writing.finish = [finish]
+    html = writers.written_html(Words("es"), writing)
+    assert shows in html
+    assert bool(html) == bool(shows)
+
+
+def writing_with(text: str) -> writers.Writing:
+    """One that is over; no model was needed."""
+    model = TextModel(uniform(257), ByteTokenizer(), name="<redactor>")
+    writing = writers.Writing(ASKED, model, Slots(1))
+    writing.answer = checked(text, 1)
+    writing._pieces = [text]
+    writing.finish = ["end"]
+    return writing
 
 
 def test_perguntar_offers_it(open_app: Open, mixed_root: Path) -> None:
     at = open_app("perguntar", root=mixed_root)
     at.button(key="perguntar.example0").click().run()
     calm(at)
-    assert at.button(key="perguntar.write").label == Words("es")("writer.button", model=NAME)
+    assert at.button(key=GO).label == Words("es")("writer.button", model=NAME)
+    at.button(key=GO).click().run()
+    assert over(at).finish == ["error"]
+    assert [each.value for each in at.error] == [Words("es")("status.error")]
+    assert any("context of 64 tokens is too small" in each.value for each in at.code)
 
 
 def test_what_was_written_is_text_and_marked() -> None:
     t = Words("en")
     text = "Abriu <b>cedo</b> [1]. Foi bom. Havia mapas [9]."
-    html = writers.written_html(t, writers.Written(ASKED, "<m>", checked(text, 1)))
+    html = writers.written_html(t, writing_with(text))
     assert "<b>" not in html
     assert "&lt;b&gt;cedo&lt;/b&gt; [1]." in html
     assert "<u>Foi bom.</u>" in html
     assert "[1] &lt;a&gt;.txt" in html
     assert t("writer.unknown", number="9") in html
     assert t("writer.uncited") in html
-    nothing = writers.Written(ASKED, "<m>", checked("não encontrei", 1))
-    assert "&lt;m&gt;" in writers.written_html(t, nothing)
+    assert "&lt;redactor&gt;" in writers.written_html(t, writing_with("não encontrei"))

@@ -74,14 +74,19 @@ OpenTab = Callable[..., Tab]
 
 @pytest.fixture
 def open_tab(chromium: Browser, address: str) -> Iterator[OpenTab]:
-    """Opens tabs as given; after the test none may have logged an error or left the machine."""
+    """Opens tabs as given; after the test none may have logged an error or left the machine.
+
+    `at` is the address of another app than `address`.
+    """
     tabs: list[Tab] = []
 
-    def open_one(*, width: int = 1280, height: int = 800, **options: Any) -> Tab:
+    def open_one(
+        *, width: int = 1280, height: int = 800, at: str | None = None, **options: Any
+    ) -> Tab:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, locale="es-ES", **options
         )
-        tab = Tab(context.new_page(), address)
+        tab = Tab(context.new_page(), at or address)
         tab.page.set_default_timeout(20_000)
         tabs.append(tab)
 
@@ -92,7 +97,7 @@ def open_tab(chromium: Browser, address: str) -> Iterator[OpenTab]:
                 tab.errors.append(message.text)
 
         def requested(request: Request) -> None:
-            if not request.url.startswith((address, "data:", "blob:")):
+            if not request.url.startswith((tab.address, "data:", "blob:")):
                 tab.strangers.append(request.url)
 
         tab.page.on("console", logged)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +12,26 @@ import pytest
 pytest.importorskip("bm25s")
 
 from tests.answers.samples import OCEAN, pdf_bytes
+from tests.browser.chromium import serve
 from tests.browser.conftest import OpenTab
 from tests.browser.test_walks import HOSTILE, button, contrast, overflow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Dialog, FilePayload, Page
+
+QUESTION = "¿Cuándo alunizaron Armstrong y Aldrin?"
+
+
+@pytest.fixture
+def with_a_writer(tmp_path: Path) -> Iterator[str]:
+    """The app with a slow model of others, which writes one piece over and over."""
+    pytest.importorskip("transformers")
+    from tests.tiny_hf import CHAT, save_hf
+
+    shape = {"hidden_size": 256, "num_hidden_layers": 8, "initializer_range": 0.02}
+    save_hf(tmp_path / "models" / "redactor", seed=4, context=4096, chat=CHAT, **shape)
+    with serve(tmp_path / "models", tmp_path / "server.log") as address:
+        yield address
 
 
 def payload(name: str, data: bytes) -> FilePayload:
@@ -74,9 +91,28 @@ def test_files_are_asked_and_nothing_in_them_runs(open_tab: OpenTab) -> None:
 def test_an_example_on_a_phone(open_tab: OpenTab, scheme: str) -> None:
     tab = open_tab(width=390, height=844, is_mobile=True, has_touch=True, color_scheme=scheme)
     page = tab.go("perguntar")
-    page.get_by_role("button", name="¿Cuándo alunizaron Armstrong y Aldrin?").click()
-    assert "Neil Armstrong" in answered(page, "¿Cuándo alunizaron Armstrong y Aldrin?")
+    page.get_by_role("button", name=QUESTION).click()
+    assert "Neil Armstrong" in answered(page, QUESTION)
     assert page.locator(".lg-answer mark").text_content() == "20 de julio de 1969"
     assert overflow(page) <= 0
     for place in (".lg-answer mark", ".lg-passage", ".lg-answer .lg-facts"):
         assert contrast(page, place) >= 4.5, place
+
+
+def test_a_writer_is_stopped_and_what_it_wrote_stays(with_a_writer: str, open_tab: OpenTab) -> None:
+    page = open_tab(at=with_a_writer).go("perguntar")
+    page.get_by_role("button", name=QUESTION).click()
+    answered(page, QUESTION)
+    page.get_by_text("Respuesta redactada por un modelo").click()
+    write = button(page, "Redactar con redactor")
+    write.click()
+    written = page.locator(".lg-text")
+    # The first writing waits for the library to be imported.
+    page.locator('.lg-text[aria-busy="true"] .lg-plain').wait_for(timeout=120_000)
+    button(page, "JSON").wait_for()  # all of the page is there while the model writes
+    button(page, "Detener").click()
+    write.wait_for()
+    text = str(written.text_content())
+    assert 0 < len(text) < 1200
+    status = page.locator('.lg-facts[role="status"]')
+    assert status.text_content() == "Detenido"

@@ -78,6 +78,18 @@ def test_a_learnt_text_comes_back_and_ends(hf_folder: Folder, kind: str, tokeniz
     assert all("\ufffd" not in token.text for token in completion.tokens)
 
 
+@every_kind
+def test_a_space_at_the_end_of_a_prompt_begins_the_next_word(
+    hf_folder: Folder, kind: str, tokenizer: str
+) -> None:
+    lm = litteragpt.load(hf_folder(kind, tokenizer, learnt=True))
+    prompt = "Marte é um "
+    completion = lm.complete(prompt, temperature=0, sentences=None)
+    assert prompt + completion.continuation == LEARNT
+    assert completion.finish_reason == "end"
+    assert completion.tokens[0].logprob > -0.5
+
+
 def test_an_end_leaves_the_other_rows_going(hf_folder: Folder) -> None:
     lm = litteragpt.load(hf_folder(learnt=True))
     hot = SamplingConfig(temperature=5.0)

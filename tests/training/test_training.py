@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import litteragpt
+from litteragpt.corpora.shards import write_shards
 from litteragpt.tokenizers import CharTokenizer
 from litteragpt.training import TrainingError, train
 
@@ -95,7 +97,14 @@ def losses(lines: list[dict[str, Any]]) -> list[float]:
     return [line[kind] for line in lines for kind in kinds if kind in line]
 
 
-@pytest.mark.parametrize("override", [(), ("training.ema_decay=0.9", "model.dropout=0.2")])
+@pytest.mark.parametrize(
+    "override",
+    [
+        (),
+        ("training.ema_decay=0.9", "model.dropout=0.2"),
+        ("training.optimizer=adamw",),
+    ],
+)
 def test_a_resumed_run_has_the_curve_of_an_uninterrupted_one(
     recipe: Path, override: tuple[str, ...]
 ) -> None:
@@ -120,18 +129,20 @@ def test_the_same_recipe_gives_the_same_curve_and_another_seed_another(recipe: P
     assert losses(run(recipe, "other", "training.seed=7")) != losses(first)
 
 
-def test_micro_batches_change_nothing_but_memory(recipe: Path) -> None:
-    whole = losses(run(recipe, "whole"))
-    assert losses(run(recipe, "micro", "training.micro_batch=3")) == pytest.approx(whole, abs=1e-4)
+@pytest.mark.parametrize("override", [(), ("architecture=research", "model.future=2")])
+def test_micro_batches_change_nothing_but_memory(recipe: Path, override: tuple[str, ...]) -> None:
+    whole = losses(run(recipe, "whole", *override))
+    micro = losses(run(recipe, "micro", *override, "training.micro_batch=3"))
+    assert micro == pytest.approx(whole, abs=1e-4)
 
 
-def test_two_processes_have_the_curve_of_one(recipe: Path) -> None:
-    alone = run(recipe, "alone")
-    folder = recipe.parent / "shared"
+def run_by_two(recipe: Path, name: str, *options: str) -> list[dict[str, Any]]:
+    """Train with two processes."""
+    folder = recipe.parent / name
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     command += ["--master-addr=127.0.0.1", "--master-port=0", "--rdzv-backend=c10d"]
     command += ["--rdzv-endpoint=127.0.0.1:0", "-m", "litteragpt.training", str(recipe)]
-    command += ["--device=cpu", f"--corpus={recipe.parent / 'data' / 'tiny'}"]
+    command += ["--device=cpu", f"--corpus={recipe.parent / 'data' / 'tiny'}", *options]
     command += [f"--runs={folder / 'runs'}", f"--checkpoints={folder / 'checkpoints'}"]
     done = subprocess.run(
         command,
@@ -142,7 +153,77 @@ def test_two_processes_have_the_curve_of_one(recipe: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert losses(curve(folder)) == pytest.approx(losses(alone), abs=1e-4)
+    return curve(folder)
+
+
+def test_two_processes_have_the_curve_of_one_with_micro_batches_too(recipe: Path) -> None:
+    alone = losses(run(recipe, "alone"))
+    shared = run_by_two(recipe, "shared", "--override=training.micro_batch=2")
+    assert losses(shared) == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_run_is_resumed_by_another_number_of_processes(recipe: Path) -> None:
+    alone = run(recipe, "alone")
+
+    def stop(line: dict[str, Any]) -> None:
+        if line.get("step") == 6 and "train_loss" in line:
+            signal.raise_signal(signal.SIGINT)
+
+    stopped = run(recipe, "shared", report=stop)
+    assert max(line["step"] for line in stopped) == 6
+    resumed = run_by_two(recipe, "shared", "--resume")
+    assert [line["step"] for line in resumed] == [line["step"] for line in alone]
+    assert losses(resumed) == pytest.approx(losses(alone), abs=1e-4)
+
+
+def test_shards_have_the_curve_of_the_text(recipe: Path) -> None:
+    corpus = recipe.parent / "data" / "tiny"
+    held = run(recipe, "held")
+    write_shards([corpus / "train.txt"], corpus, shard_bytes=100)
+    (corpus / "train.txt").unlink()
+    assert run(recipe, "mapped") == held
+
+
+def test_a_base_gives_the_weights_to_start_from(recipe: Path) -> None:
+    first = run(recipe, "whole")
+    reached = next(line["val_loss"] for line in reversed(first) if "val_loss" in line)
+    base = recipe.parent / "whole" / "checkpoints" / "tiny"
+    still = ("training.muon_lr=0", "training.adam_lr=0", "training.weight_decay=0")
+    again = run(recipe, "again", f"base={base}", *still)
+    # The checkpoint's weights are 16-bit.
+    assert [line["val_loss"] for line in again if "val_loss" in line] == pytest.approx(
+        [reached] * 2, abs=1e-2
+    )
+    card = (recipe.parent / "again" / "checkpoints" / "tiny" / "README.md").read_text("utf-8")
+    assert str(base) in card
+    # A name means the checkpoint that was trained beside this one.
+    assert run(recipe, "again", "base=tiny", *still)[-2:] == again[-2:]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.layers=3", "layers"),
+        ("architecture=lstm", "architecture"),
+        ("base=none-such", "none-such"),
+        ("base=7", "base"),
+    ],
+)
+def test_a_base_that_does_not_fit_is_named(recipe: Path, override: str, message: str) -> None:
+    run(recipe, "whole", "training.steps=2")
+    base = f"base={recipe.parent / 'whole' / 'checkpoints' / 'tiny'}"
+    shape = ("model={}",) if "lstm" in override else ()
+    with pytest.raises(ValueError, match=message):
+        run(recipe, "wrong", base, *shape, override)
+
+
+def test_a_base_of_another_alphabet_is_named(recipe: Path) -> None:
+    run(recipe, "whole", "training.steps=2")
+    corpus = recipe.parent / "data" / "tiny"
+    tokenizer = CharTokenizer.from_file(corpus / "tokenizer.json")
+    CharTokenizer(tokenizer.characters[::-1]).save(corpus / "tokenizer.json")
+    with pytest.raises(ValueError, match="another tokenizer"):
+        run(recipe, "wrong", f"base={recipe.parent / 'whole' / 'checkpoints' / 'tiny'}")
 
 
 def test_the_published_checkpoint_is_the_best_and_can_be_used(recipe: Path) -> None:
@@ -157,8 +238,6 @@ def test_the_published_checkpoint_is_the_best_and_can_be_used(recipe: Path) -> N
 
 
 def test_ctrl_c_saves_after_the_step_in_hand(recipe: Path) -> None:
-    import signal
-
     def interrupt(line: dict[str, Any]) -> None:
         if line.get("step") == 6 and "train_loss" in line:
             signal.raise_signal(signal.SIGINT)

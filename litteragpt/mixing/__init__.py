@@ -1,0 +1,1 @@
+"""Several language models read as one: their probabilities are averaged."""
