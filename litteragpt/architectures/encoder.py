@@ -175,13 +175,14 @@ class Encoder(nn.Module):
         vectors_UD = torch.cat((grams_UD, self.shapes(words.shapes_U)), 1)
         x_BTD = self.dropout(vectors_UD[words.words_BT])
         x_BTD = x_BTD + functional.gelu(self.mix(x_BTD))
-        packed = pack_padded_sequence(
-            x_BTD, words.lengths_B, batch_first=True, enforce_sorted=False
-        )
+        # Sorted here and not by the packing, which would ask a GPU for the order and wait for it.
+        lengths_B, order_B = words.lengths_B.sort(descending=True)
+        sorted_BTD = x_BTD.index_select(0, order_B.to(x_BTD.device))
+        packed = pack_padded_sequence(sorted_BTD, lengths_B, batch_first=True)
         y_BTH, _ = pad_packed_sequence(
             self.reader(packed)[0], batch_first=True, total_length=words.words_BT.shape[1]
         )
-        y_BTH = self.dropout(y_BTH)
+        y_BTH = self.dropout(y_BTH.index_select(0, order_B.argsort().to(y_BTH.device)))
         dense_BTH: Tensor = y_BTH + functional.gelu(self.dense(y_BTH))
         return dense_BTH
 

@@ -226,7 +226,8 @@ class EntityTagger(TokenTagger):
                 self._features,
             )
             batch = batch.to(self._encoder.device)
-            best.append(self._encoder.read(batch)[batch.mask_BT].amax(0))
+            read_BTH = self._encoder.read(batch).masked_fill(~batch.mask_BT[:, :, None], -1e4)
+            best.append(read_BTH.amax((0, 1)))
         read_1TH = torch.stack(best)[None]
         mask_1T = torch.ones(read_1TH.shape[:2], dtype=torch.bool, device=read_1TH.device)
         scores_1I = self._encoder.score_intents(read_1TH, mask_1T)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,7 +28,11 @@ def with_a_writer(tmp_path: Path) -> Iterator[str]:
     pytest.importorskip("transformers")
     from tests.tiny_hf import CHAT, save_hf
 
-    shape = {"hidden_size": 256, "num_hidden_layers": 8, "initializer_range": 0.02}
+    shape: dict[str, Any] = {
+        "hidden_size": 256,
+        "num_hidden_layers": 8,
+        "initializer_range": 0.02,
+    }
     save_hf(tmp_path / "models" / "redactor", seed=4, context=4096, chat=CHAT, **shape)
     with serve(tmp_path / "models", tmp_path / "server.log") as address:
         yield address

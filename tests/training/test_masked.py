@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_weights(text: Path) -> None:
 def test_weights_of_another_shape_or_none_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "start.safetensors"
     save_pretrained(fresh(), out)
-    with pytest.raises(CheckpointError, match="bytes where|shape"):
+    with pytest.raises(CheckpointError, match=r"bytes where|shape"):
         take_pretrained(fresh(hidden=16), out)
     with pytest.raises(CheckpointError, match="cannot be read"):
         take_pretrained(fresh(), tmp_path / "none")
