@@ -39,7 +39,12 @@ from litteragpt.training.tagging import encoder_device
 
 
 def run(
-    recipe: Path, overrides: Sequence[str], source: Path, made: Path, device: str, **start: Path
+    recipe: Path,
+    overrides: Sequence[str],
+    source: Path,
+    made: Path,
+    device: str,
+    start: Mapping[str, Path],
 ) -> dict[str, dict[str, Scores]]:
     """Train once; the figures on each held-out set."""
 
@@ -47,19 +52,27 @@ def run(
         print(" ".join(f"{key} {value}" for key, value in line.items()), file=sys.stderr)
 
     with TemporaryDirectory() as folder:
-        kept = {"made": made, "checkpoints": Path(folder, "c"), "runs": Path(folder, "r")}
+        checkpoints, runs = Path(folder, "checkpoints"), Path(folder, "runs")
         if is_causal_recipe(recipe):
             if start:
                 sys.exit("--vectors and --pretrained are for a tagger that classifies")
-            read = load_causal_recipe(recipe, overrides)
             return train_causal_recipe(
-                read, source, **kept, device=pick_device(device), report=tell
+                load_causal_recipe(recipe, overrides),
+                source,
+                made=made,
+                checkpoints=checkpoints,
+                runs=runs,
+                device=pick_device(device),
+                report=tell,
             )[1]
         return train_recipe(
             load_tagger_recipe(recipe, overrides),
             source,
-            **kept,
-            **start,
+            made=made,
+            checkpoints=checkpoints,
+            runs=runs,
+            vectors=start.get("vectors"),
+            pretrained=start.get("pretrained"),
             device=encoder_device(device),
             report=tell,
         )[1]
@@ -135,7 +148,7 @@ def main(
             continue
         began = time.perf_counter()
         with_seed = (*override, f"training.seed={seed}")
-        figures = run(recipe, with_seed, source, made, device, **start)
+        figures = run(recipe, with_seed, source, made, device, start)
         f1 = {title: round(100 * scores[MICRO].f1, 2) for title, scores in figures.items()}
         result = {**due, "f1": f1, "seconds": round(time.perf_counter() - began, 1)}
         with out.open("a", encoding="utf-8") as file:

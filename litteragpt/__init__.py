@@ -46,7 +46,7 @@ __all__ = [
     "taggers",
 ]
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 
 def load(

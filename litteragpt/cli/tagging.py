@@ -137,7 +137,8 @@ def ner_train(
         made: Folder of the sets made from them.
         vectors: Word vectors to start from (`litteragpt ner-vectors`).
         pretrained: An encoder to start from (`litteragpt ner-pretrain`).
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu or cuda, and mps for a tagger that writes; an adapter of a tagger of
+            ours is always made on the CPU.
         checkpoints: Where the tagger is published.
         runs: Where the curve, and the state of a tagger that writes, are written.
         resume: Go on from that state.
@@ -147,7 +148,7 @@ def ner_train(
     if base is not None:
         if recipe is not None or out is None or (lora is None) == (data is None):
             raise ValueError("--base needs --out and either --lora or --data, and no recipe")
-        _fit(base, lora, data, out, override, causal=causal)
+        _fit(base, lora, data, out, override, device, causal=causal)
         return
     if recipe is None or source is None or lora or data or out or causal:
         raise ValueError("give a recipe and --source, or --base with --lora or --data and --out")
@@ -335,6 +336,7 @@ def _fit(
     data: Path | None,
     out: Path,
     override: Sequence[str],
+    device: str,
     *,
     causal: bool,
 ) -> None:
@@ -346,10 +348,17 @@ def _fit(
     file = lora or data
     assert file is not None, "one of the two is given"
     if causal:
+        from litteragpt.training.precision import pick_device
         from litteragpt.training.tagging_causal_hf import train_causal_huggingface
 
         tuned = train_causal_huggingface(
-            folder, file, out, override, low_rank=lora is not None, report=_report
+            folder,
+            file,
+            out,
+            override,
+            low_rank=lora is not None,
+            device=pick_device(device),
+            report=_report,
         )
     elif is_tagger_folder(folder):
         from litteragpt.training.lora import train_adapter
@@ -358,10 +367,18 @@ def _fit(
             raise ValueError(f"{base} is a tagger of ours: give --lora in place of --data")
         tuned = train_adapter(folder, file, out, override, report=_report)
     else:
+        from litteragpt.training.tagging import encoder_device
         from litteragpt.training.tagging_hf import train_huggingface
 
-        low_rank = lora is not None
-        tuned = train_huggingface(folder, file, out, override, low_rank=low_rank, report=_report)
+        tuned = train_huggingface(
+            folder,
+            file,
+            out,
+            override,
+            low_rank=lora is not None,
+            device=encoder_device(device),
+            report=_report,
+        )
     _show_scores({"before": tuned.before, "after": tuned.after})
     learned = f"{tuned.learned_from} records learned from, {tuned.held_out} held out"
     if tuned.intents_right is not None:

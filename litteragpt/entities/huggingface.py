@@ -137,7 +137,8 @@ class HuggingFaceTagger(TokenTagger):
 
     def _score(self, windows: Sequence[Sequence[int]]) -> Tensor:
         """`N, K`: log-probabilities of the tags of all tokens of some windows, in order."""
-        scores_WTK = score_windows(self._theirs, windows, self._cutter.padding).log_softmax(2)
+        scores_WTK = score_windows(self._theirs, windows, self._cutter.padding)
+        scores_WTK = scores_WTK.log_softmax(2).cpu()
         # A tag that the model does not know has no chance.
         unknown_WT1 = scores_WTK.new_full((*scores_WTK.shape[:2], 1), -100.0)
         scores_WTK = torch.cat((scores_WTK, unknown_WT1), 2)[:, :, self._rows_K]
@@ -169,11 +170,16 @@ def load_huggingface_tagger(folder: Path) -> HuggingFaceTagger:
 
 
 def score_windows(theirs: Any, windows: Sequence[Sequence[int]], padding: int) -> Tensor:
-    """`W, T, K'`: the model's scores of its own classes, windows filled up to the longest."""
+    """`W, T, K'`: the model's scores of its own classes, windows filled up to the longest.
+
+    They are where the model is.
+    """
+    device = next(theirs.parameters()).device
     longest = max(len(window) for window in windows)
     ids_WT = torch.tensor([[*each, *[padding] * (longest - len(each))] for each in windows])
     mask_WT = torch.tensor([[1] * len(each) + [0] * (longest - len(each)) for each in windows])
-    scores_WTK: Tensor = theirs(input_ids=ids_WT, attention_mask=mask_WT).logits.float()
+    output = theirs(input_ids=ids_WT.to(device), attention_mask=mask_WT.to(device))
+    scores_WTK: Tensor = output.logits.float()
     return scores_WTK
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from litteragpt.architectures.encoder import Encoder
+from litteragpt.entities.folder import load_folder
 from litteragpt.entities.loading import load_tagger
 from litteragpt.entities.synth import synth
+from litteragpt.training.masked import LAYERS, take_pretrained
 from litteragpt.training.tagger_recipe import load_tagger_recipe, train_recipe
 
 SHIPPED = Path(__file__).parents[2] / "models" / "ner-multi.toml"
@@ -90,3 +95,77 @@ only = ["DATE", "TIME", "EMAIL"]
     assert "| mails |" in info.card
     found = load_tagger(info.path).tag("Escribe a ana@correo.es.")
     assert ("EMAIL", "ana@correo.es") in [(each.label, each.text) for each in found]
+
+
+@pytest.mark.parametrize("name", ["ner-bosque", "ner-conll-es", "ner-lener"])
+def test_the_recipes_of_one_set_alone(name: str) -> None:
+    recipe = load_tagger_recipe(SHIPPED.with_name(f"{name}.toml"), ["model.decoding=softmax"])
+    assert recipe.name == name
+    assert recipe.model.decoding == "softmax"
+    (learned,), ((held_out, only),) = recipe.sets, recipe.validation
+    assert Path(learned.file).parent == Path(held_out.file).parent
+    assert set(learned.renamed.values()) == set(recipe.model.labels) == only
+    assert not SHIPPED.parents[1].joinpath("checkpoints", name).exists()
+
+
+def test_a_tagger_starts_from_what_hidden_words_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [record.text.replace("\n", " ") for record in synth("es", 30, 5)]
+    (tmp_path / "text.txt").write_text("\n".join(texts), "utf-8")
+    lines = [json.dumps(record.to_dict()) for record in synth("es", 20, 6)]
+    (tmp_path / "mails.jsonl").write_text("\n".join(lines), "utf-8")
+    recipe, start = tmp_path / "tiny.toml", tmp_path / "made" / "start.safetensors"
+    recipe.write_text(
+        """
+name = "tiny"
+language = ["es"]
+[model]
+labels = ["DATE", "NAME"]
+rows = 512
+width = 16
+shapes = 64
+shape_width = 8
+hidden = 16
+[training]
+epochs = 1
+table_lr = 0.0
+lr = 0.0
+[pretrain]
+steps = 5
+batch = 8
+[[sets]]
+file = "mails.jsonl"
+labels = ["DATE=DATE", "NAME=NAME"]
+[[validation]]
+title = "mails"
+file = "mails.jsonl"
+labels = ["DATE=DATE", "NAME=NAME"]
+only = ["DATE", "NAME"]
+""",
+        "utf-8",
+    )
+    assert _run(monkeypatch, "ner-pretrain", recipe, tmp_path / "text.txt", "--out", start) == 0
+    folders = ["--checkpoints", str(tmp_path / "c"), "--runs", str(tmp_path / "r")]
+    source = ["--source", str(tmp_path)]
+    assert _run(monkeypatch, "ner-train", recipe, *source, "--pretrained", start, *folders) == 0
+    told = capsys.readouterr().err
+    assert "nats" in told
+    assert "F1" in told
+    # Nothing is learned at a rate of 0, so what is published is what it started from.
+    _, published = load_folder(tmp_path / "c" / "tiny")
+    again = Encoder(published.config)
+    take_pretrained(again, start)
+    for layer in LAYERS:
+        for name, value in getattr(published, layer).state_dict().items():
+            assert torch.equal(value, getattr(again, layer).state_dict()[name]), name
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert _run(monkeypatch, "ner-train", recipe, *source, "--device", "cuda") == 2
+    assert "no cuda device" in capsys.readouterr().err
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    from litteragpt.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["litteragpt", *map(str, arguments)])
+    return main()
