@@ -18,6 +18,8 @@ SMOOTHING = 15
 SCORE = "f1 "
 """What the name of a figure begins with that is an F1 on a held-out set."""
 
+_MARKS = ("circle", "diamond", "square")
+
 _CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
 
@@ -94,15 +96,17 @@ def scores_figure(t: Words, metrics: Sequence[dict[str, Any]], inks: Sequence[In
             for line in metrics
             if is_number(line.get(name)) and is_number(line.get("step"))
         ]
-        ink = inks[number % len(inks)]
+        # More sets than inks: the next round has other dashes and marks.
+        turn, place = divmod(number, len(inks))
+        ink, dashes = inks[place], inks[(place + turn) % len(inks)]
         figure.add_scatter(
             x=[x for x, _ in points],
             y=[y for _, y in points],
             mode="lines+markers",
             # Names of sets come from a file, and plotly reads some HTML in them.
             name=html.escape(name.removeprefix(SCORE)),
-            line={"color": ink.colour, "dash": ink.dash, "width": 2.5},
-            marker={"size": 7},
+            line={"color": ink.colour, "dash": dashes.dash, "width": 2.5},
+            marker={"size": 8, "symbol": _MARKS[turn % len(_MARKS)]},
         )
     _dress(t, figure, t("charts.steps"), t("charts.f1"))
     # Names of sets are long: one below the other, under the curves.
