@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ TEXT = "Trae el taladro de Eva"
 
 def save_base(folder: Path, **changes: int) -> Path:
     """A base with random weights, that knows NAME and DATE and two intents."""
-    figures = {"rows": 512, "width": 24, "shapes": 64, "shape_width": 8, "hidden": 24} | changes
+    figures: dict[str, Any] = {"rows": 512, "width": 24, "shapes": 64, "shape_width": 8, "hidden": 24} | changes
     torch.manual_seed(1)
     encoder = Encoder(
         EncoderConfig(labels=("NAME", "DATE"), intents=("inquiry", "cancel"), **figures)
