@@ -32,7 +32,13 @@ TEXT = "Trae el taladro de Eva"
 
 def save_base(folder: Path, **changes: int) -> Path:
     """A base with random weights, that knows NAME and DATE and two intents."""
-    figures: dict[str, Any] = {"rows": 512, "width": 24, "shapes": 64, "shape_width": 8, "hidden": 24} | changes
+    figures: dict[str, Any] = {
+        "rows": 512,
+        "width": 24,
+        "shapes": 64,
+        "shape_width": 8,
+        "hidden": 24,
+    } | changes
     torch.manual_seed(1)
     encoder = Encoder(
         EncoderConfig(labels=("NAME", "DATE"), intents=("inquiry", "cancel"), **figures)
