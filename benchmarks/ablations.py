@@ -41,6 +41,7 @@ from litteragpt.mixing.mixture import Mixture, evenly
 from litteragpt.training import train
 
 SMALL = (
+    "base=",
     "model.layers=4",
     "model.width=128",
     "model.heads=2",
