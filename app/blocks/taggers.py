@@ -156,8 +156,10 @@ def choose(t: Words, offered: list[TaggerInfo], *, key: str, second_key: str) ->
 def label(t: Words, info: TaggerInfo) -> str:
     """A tagger's name and how it works."""
     if info.base is not None:
-        return f"{info.name} · {t('entities.adapter', base=info.base)}"
-    return f"{info.name} · {t(f'entities.methods.{info.method}')}"
+        kind = t("entities.adapter", base=info.base)
+    else:
+        kind = t(f"entities.methods.{info.method}")
+    return f"{info.name} · {kind}"
 
 
 def _method(name: str) -> Method:

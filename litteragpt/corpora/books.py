@@ -66,13 +66,14 @@ def download(
     tries: int = 4,
     timeout: float = 30.0,
     wait: Callable[[float], None] = time.sleep,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
 ) -> Path:
     """Fetch `url` into `path`, unless it is there already, and return `path`.
 
     A try that fails for a passing reason (no answer, a broken connection, a server's error) is
     repeated after 1, 2, 4... seconds by `wait`; an address that does not exist is not. The file
-    appears whole or not at all. Raises SourceError after the last try.
+    appears whole or not at all, and `max_bytes` (MAX_BYTES) long at most. Raises SourceError after
+    the last try.
     """
     if path.is_file():
         report(f"{path.name}: from the cache")
@@ -83,7 +84,7 @@ def download(
         if attempt:
             wait(2.0 ** (attempt - 1))
         try:
-            _fetch(url, path, timeout, report, max_bytes)
+            _fetch(url, path, timeout, report, MAX_BYTES if max_bytes is None else max_bytes)
             return path
         except urllib.error.HTTPError as error:
             reason = str(error)

@@ -83,11 +83,9 @@ def write_shards(
         for number, stretch in enumerate(stretches)
     ]
     shards = []
-    # Forked processes would inherit the threads' locks of the libraries above.
-    with ProcessPoolExecutor(min(workers, len(jobs)), get_context("spawn")) as pool:
-        for shard in pool.map(_encode, *zip(*jobs, strict=True)):
-            shards.append(shard)
-            report(f"{shard.file}: {shard.tokens:,} tokens ({len(shards)} of {len(jobs)})")
+    for shard in _encoded(jobs, min(workers, len(jobs))):
+        shards.append(shard)
+        report(f"{shard.file}: {shard.tokens:,} tokens ({len(shards)} of {len(jobs)})")
     content = {
         "format": FORMAT,
         "vocab_size": vocab_size,
@@ -182,6 +180,15 @@ def _stretches(text: Path, size: int) -> Iterator[_Stretch]:
                 begin = file.tell()
     except OSError as error:
         raise ValueError(f"cannot read {text}: {error.strerror}") from error
+
+
+def _encoded(jobs: Sequence[tuple[_Stretch, Path, Path, int]], workers: int) -> Iterator[Shard]:
+    if workers == 1:
+        yield from (_encode(*job) for job in jobs)
+        return
+    # Forked processes would inherit the locks of the libraries' threads.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(_encode, *zip(*jobs, strict=True))
 
 
 def _encode(stretch: _Stretch, tokenizer_file: Path, path: Path, vocab_size: int) -> Shard:

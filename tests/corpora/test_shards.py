@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,9 @@ def test_shards_by_any_number_of_workers_are_the_text(corpus: Path) -> None:
     for start in (0, 1, 650, 699, 700, 701, 2000, len(ids) - 1500):
         assert shards.window(start, 1500).tolist() == ids[start : start + 1500].tolist()
     one = [path.read_bytes() for path in files]
-    write_shards([corpus / "train.txt"], corpus, shard_bytes=700, workers=2)
+    # By the command line: new processes would run again what this one began with.
+    command = [sys.executable, "-m", "litteragpt.cli", "shard", str(corpus), "--workers", "2"]
+    subprocess.run([*command, "--shard-bytes", "700"], check=True, capture_output=True)
     assert [path.read_bytes() for path in files] == one
     assert has_shards(corpus)
 
