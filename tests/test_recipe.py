@@ -106,7 +106,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
 
 
 def test_the_learning_rate_warms_up_holds_and_ends_near_zero() -> None:
-    config = load_recipe(ES, ["training.steps=1000", "training.warmup_steps=9"]).training
+    changes = ("steps=1000", "warmup_steps=9", "decay_fraction=0.4")
+    config = load_recipe(ES, [f"training.{change}" for change in changes]).training
     factors = [lr_factor(step, config) for step in range(1000)]
     assert factors[:3] == pytest.approx([0.1, 0.2, 0.3])
     assert factors[9] == factors[600] == 1.0
