@@ -242,7 +242,9 @@ class Decoder(LanguageModule[KVCache]):
         if T == 1 and state is not None:
             return self._step(ids_BT, state), state
         position = state.position if state is not None else 0
-        rotation = rotations(position, T, self.config, self.embedding.weight)
+        rotation = rotations(
+            position, T, self.config.rope_theta, self.config.head_width, ids_BT.device
+        )
         mask_TS = window_mask(position, T, self.context, ids_BT.device)
         x_BTC = self.dropout(self.embedding(ids_BT))
         for layer, block in enumerate(self.blocks):
@@ -333,10 +335,17 @@ def window_mask(position: int, T: int, context: int, device: torch.device) -> Te
     return (distance >= 0) & (distance < context)
 
 
-def rotations(position: int, T: int, config: DecoderConfig, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and signed sines `T, D` of the rotary angles from `position` on."""
-    frequencies = rotation_frequencies(config.rope_theta, config.head_width, like)
-    positions = torch.arange(position, position + T, dtype=torch.float32, device=like.device)
+@torch.compiler.assume_constant_result
+def rotations(
+    position: int, T: int, theta: float, head_width: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Cosines and signed sines `T, D` of the rotary angles from `position` on.
+
+    A constant to the compiler, which would else work the angles out anew for each element that
+    they turn: a tenth of a training step on a CPU.
+    """
+    frequencies = rotation_frequencies(theta, head_width, device)
+    positions = torch.arange(position, position + T, dtype=torch.float32, device=device)
     angles = positions[:, None] * frequencies
     cosines, sines = angles.cos(), angles.sin()
     return torch.cat([cosines, cosines], 1), torch.cat([-sines, sines], 1)

@@ -81,7 +81,7 @@ class StepWeights:
         return cls(
             layers=tuple(layers),
             head=_transposed(model.head.weight * model.norm.weight * C**0.5),
-            frequencies_D=rotation_frequencies(model.config.rope_theta, D, like).repeat(2),
+            frequencies_D=rotation_frequencies(model.config.rope_theta, D, like.device).repeat(2),
             qk_scale_L21D=scale_L21D,
             qk_scale_rolled_L21D=scale_L21D.roll(D // 2, -1) * signs_D,
             floor=like.new_tensor((C * eps) ** 0.5),
@@ -119,10 +119,10 @@ def step(weights: StepWeights, x_BC: Tensor, kv_LB2HSD: Tensor, position: int) -
     return torch.mm(_normalised(x_BC, weights.floor), weights.head)
 
 
-def rotation_frequencies(theta: float, head_width: int, like: Tensor) -> Tensor:
+def rotation_frequencies(theta: float, head_width: int, device: torch.device) -> Tensor:
     """Radians a position for each pair of a head, `D / 2` (Su et al. 2021)."""
     half = head_width // 2
-    exponents = torch.arange(half, dtype=torch.float32, device=like.device) / half
+    exponents = torch.arange(half, dtype=torch.float32, device=device) / half
     return torch.pow(theta, -exponents)
 
 

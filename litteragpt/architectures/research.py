@@ -176,7 +176,9 @@ class Research(LanguageModule[ResearchState]):
         """The normalised stream after the last block."""
         T = x_BTC.shape[1]
         position = cache.position if cache is not None else 0
-        rotation = rotations(position, T, self.config, self.embedding.weight)
+        rotation = rotations(
+            position, T, self.config.rope_theta, self.config.head_width, x_BTC.device
+        )
         mask_TS = window_mask(position, T, self.context, x_BTC.device)
         first_BTC: Tensor | None = None
         for layer, block in enumerate(cast("list[Block]", list(self.blocks))):

@@ -218,7 +218,7 @@ def _positions(model: Decoder, graph: Graph, past: str, new: str) -> _Positions:
         graph("Less", distance, graph.one_whole(c.context)),
     )
     mask = graph("Where", seen, graph.number(0), graph.number(float(np.finfo(np.float32).min)))
-    frequencies = rotation_frequencies(c.rope_theta, c.head_width, model.embedding.weight)
+    frequencies = rotation_frequencies(c.rope_theta, c.head_width, model.embedding.weight.device)
     float_positions = graph("Unsqueeze", graph("Cast", positions, to=1), graph.whole(1))
     angles = graph("Mul", float_positions, graph.constant(frequencies, "frequencies"))
     cosine, sine = graph("Cos", angles), graph("Sin", angles)
