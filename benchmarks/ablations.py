@@ -12,7 +12,8 @@ the baseline of the same seed.
     python benchmarks/ablations.py --only baseline value-residuals --steps 750 --out long.jsonl
 
 `mixing` puts counts of n-grams beside each seed's baseline, `ensemble` is the mean of the
-probabilities of all of them; neither trains, and both need the baseline's checkpoints.
+probabilities of all of them, and `distilled` is trained as the baseline and to agree with that
+ensemble; all three need the baseline's checkpoints.
 
 With `--characters 300000` the training text is cut to so many and read ten times: there dropout
 and weight decay have something to do.
@@ -94,10 +95,12 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "constant": (CONSTANT,),
     "constant-ema-0.99": (CONSTANT, "training.ema_decay=0.99"),
     "constant-ema-0.999": (CONSTANT, "training.ema_decay=0.999"),
+    "distilled": ("training.teacher_share=0.5",),
     "context-144": context(144),
     "context-576": context(576),
 }
-"""Overrides of the pilot. The baseline has Muon, weight decay 0.1, no dropout, context 288."""
+"""Overrides of the pilot. The baseline has Muon, weight decay 0.1, no dropout, context 288.
+`distilled` gets its teachers when it is run."""
 
 
 @dataclass
@@ -163,10 +166,15 @@ COMBINED: Mapping[str, Callable[[Sequence[TextModel], Path], list[TextModel]]] =
 """What is made of trained baselines, one model for each seed or one of all."""
 
 
+def baselines_in(kept: Path, seeds: Sequence[int]) -> list[Path]:
+    """The checkpoints of the baseline's seeds."""
+    return [kept / f"baseline-{seed}" / "litteragpt-es" for seed in seeds]
+
+
 def combine(variant: str, seeds: Sequence[int], corpus: Path, kept: Path) -> list[dict[str, Any]]:
     """The figures of what is made of the baselines; they are quickly had, and not kept."""
-    folders = [kept / f"baseline-{seed}" / "litteragpt-es" for seed in seeds]
-    made = COMBINED[variant]([litteragpt.load(folder) for folder in folders], corpus)
+    baselines = [litteragpt.load(folder) for folder in baselines_in(kept, seeds)]
+    made = COMBINED[variant](baselines, corpus)
     results = []
     for seed, lm in zip(seeds, made, strict=False):
         began = time.process_time()
@@ -267,6 +275,9 @@ def main() -> None:
                 continue
             for seed in seeds:
                 overrides = (*common, *VARIANTS[variant], f"training.seed={seed}")
+                if variant == "distilled":
+                    teachers = [str(folder.resolve()) for folder in baselines_in(kept, seeds)]
+                    overrides = (*overrides, f"teachers={json.dumps(teachers)}")
                 key = {"seed": seed, "characters": arguments.characters}
                 due = {**key, "variant": variant, "overrides": list(overrides)}
                 done = [line for line in read_lines(arguments.out) if due.items() <= line.items()]

@@ -5,6 +5,7 @@ language = "es"
 architecture = "decoder"
 base = "NAME"  the checkpoint to start from, of the same shape and tokenizer; without it, or "":
             from random weights
+teachers = ["NAME", …]  checkpoints of the same tokenizer to learn from beside the text
 [model]     the architecture's config (`vocab_size` comes from the corpus)
 [corpus]    what to read and how to split it (`litteragpt.corpora.kinds`); or `corpus = "NAME"`,
             where several models are trained on the corpus of the recipe NAME beside this one
@@ -62,6 +63,8 @@ class TrainingConfig:
     """The share of the steps, at the end, over which the learning rates fall linearly to zero."""
     clip: float = 1.0
     """Largest global norm of a gradient."""
+    teacher_share: float = 0.5
+    """Of the loss, where there are teachers: cross entropy with the mean of their probabilities."""
     ema_decay: float = 0.0
     """Decay of the moving average of the weights that is evaluated and shipped; 0: none."""
     precision: str = "auto"
@@ -93,6 +96,7 @@ class TrainingConfig:
         check_whole("warmup_steps", self.warmup_steps, 0, self.steps)
         check_range("decay_fraction", self.decay_fraction, 0.0, 1.0)
         check_range("clip", self.clip, 1e-6, 1e6)
+        check_range("teacher_share", self.teacher_share, 0.0, 1.0)
         check_range("ema_decay", self.ema_decay, 0.0, 0.99999)
         check_whole("evaluate_every", self.evaluate_every, 1, 10**9)
         check_whole("patience", self.patience, 0, 10**9)
@@ -126,6 +130,8 @@ class Recipe:
     architecture: str
     base: str | None
     """Name or folder of the checkpoint to start from; None: random weights."""
+    teachers: tuple[str, ...]
+    """Names or folders of the checkpoints to learn from beside the text."""
     model: Mapping[str, Any]
     corpus_name: str
     """Of the folder that holds the built corpus."""
@@ -156,6 +162,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     base = table.get("base", "")
     if not isinstance(base, str):
         raise ValueError(f"{path}: base must be the name or folder of a checkpoint, not {base!r}")
+    teachers = table.get("teachers", [])
+    if not isinstance(teachers, list) or not all(isinstance(t, str) and t for t in teachers):
+        raise ValueError(f"{path}: teachers must be a list of names or folders of checkpoints")
     training = from_table(TrainingConfig, table.get("training", {}), "training")
     training.validate()
     return Recipe(
@@ -163,6 +172,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         language=table["language"],
         architecture=architecture,
         base=base or None,
+        teachers=tuple(teachers),
         model=table.get("model", {}),
         corpus_name=built.name,
         corpus=built.corpus,
@@ -191,7 +201,7 @@ def _read(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     check_keys(
         table,
         ("name", "language", "corpus"),
-        ("name", "language", "architecture", "base", "corpus", *tables),
+        ("name", "language", "architecture", "base", "teachers", "corpus", *tables),
         str(path),
     )
     for key in tables:

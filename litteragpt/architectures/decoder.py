@@ -335,7 +335,7 @@ def window_mask(position: int, T: int, context: int, device: torch.device) -> Te
     return (distance >= 0) & (distance < context)
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def rotations(
     position: int, T: int, theta: float, head_width: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from litteragpt.recipe import Recipe, load_recipe
+from litteragpt.recipe import load_recipe
 from litteragpt.training.distributed import join_processes
 from litteragpt.training.loop import Report, Run, TrainingError
 from litteragpt.training.precision import pick_device
@@ -33,7 +33,8 @@ def train(
 ) -> Figures | None:
     """Train a recipe on its built corpus and publish the best checkpoint.
 
-    A recipe with a `base` starts from that checkpoint's weights.
+    A recipe with a `base` starts from that checkpoint's weights; one with `teachers` learns from
+    them, too.
     `corpus` is the folder that `litteragpt data` built (`data/CORPUS`); the run's state and curve
     go to `runs/NAME`, the checkpoint to `checkpoints/NAME`. Ctrl-C ends after the step in hand
     with the state saved; None is given where that came before the first evaluation. Under
@@ -56,17 +57,16 @@ def train(
             device=chosen,
             processes=processes,
             report=report,
-            base=_base_of(read, checkpoints),
+            base=_checkpoint(read.base, checkpoints) if read.base else None,
+            teachers=[_checkpoint(name, checkpoints) for name in read.teachers],
         )
         return run.train(resume=resume, stopped=lambda: bool(asked))
 
 
-def _base_of(recipe: Recipe, checkpoints: Path) -> str | Path | None:
-    """Where the base is: one that was trained into `checkpoints` goes before one that ships."""
-    if recipe.base is None:
-        return None
-    own = checkpoints / recipe.base
-    return own if own.is_dir() else recipe.base
+def _checkpoint(name: str, checkpoints: Path) -> str | Path:
+    """Where it is: one that was trained into `checkpoints` goes before one that ships."""
+    own = checkpoints / name
+    return own if own.is_dir() else name
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from litteragpt.recipe import Recipe
 from litteragpt.tokenizers import load_tokenizer, normalize
 from litteragpt.training.base import take_base
 from litteragpt.training.batches import Batches, HeldTokens, Lines, MappedTokens, Windows
+from litteragpt.training.distil import Distilled, load_teachers
 from litteragpt.training.distributed import Processes
 from litteragpt.training.optim import MovingAverage, Optimizers
 from litteragpt.training.precision import autocast_for, obstacle_to_compiling
@@ -43,7 +44,7 @@ Report = Callable[[dict[str, Any]], None]
 
 
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""`LanguageModule.loss`, compiled or not."""
+"""`LanguageModule.loss` or `Distilled`, compiled or not."""
 
 
 class TrainingError(RuntimeError):
@@ -72,8 +73,11 @@ class Run:
         processes: Processes,
         report: Report,
         base: str | Path | None = None,
+        teachers: Sequence[str | Path] = (),
     ) -> None:
         """Read the corpus folder and build the model; training starts from the weights of `base`.
+
+        `teachers` are checkpoints to learn from beside the text.
 
         Raises `ValueError` where a file of the corpus is missing or the recipe does not fit it.
         """
@@ -93,6 +97,10 @@ class Run:
         torch.manual_seed(self.config.seed)
         self.model = ARCHITECTURES[recipe.architecture].build(self.model_config).to(device)
         self.model.initialise()
+        self.loss: Loss = self.model.loss
+        if teachers:
+            teacher = load_teachers(teachers, self.tokenizer, device)
+            self.loss = Distilled(self.model, teacher, self.config.teacher_share)
         self.parameters = list(self.model.parameters())
         self.optimizers = Optimizers(self.model, self.config)
         decay = self.config.ema_decay
@@ -285,12 +293,12 @@ class Run:
 
     def compiled(self) -> Loss:
         if not self.config.compile:
-            return self.model.loss
+            return self.loss
         if reason := obstacle_to_compiling(self.device):
             self._report({"message": f"torch.compile is off: {reason}"})
-            return self.model.loss
+            return self.loss
         # Two lengths of windows are two graphs, not one with unknown shapes.
-        return cast(Loss, torch.compile(self.model.loss, dynamic=False))
+        return cast(Loss, torch.compile(self.loss, dynamic=False))
 
     def _batches(self) -> Batches:
         """Of the training text, or of its shards where there are any."""

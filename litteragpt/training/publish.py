@@ -74,6 +74,7 @@ def publish(
         tokenizer=tokenizer,
         training={
             **({"base": recipe.base} if recipe.base else {}),
+            **({"teachers": recipe.teachers} if recipe.teachers else {}),
             **dataclasses.asdict(recipe.training),
             "reached": dataclasses.asdict(figures),
         },
@@ -88,16 +89,21 @@ def publish(
 def _commands(recipe: Recipe, *, honest: bool) -> list[str]:
     """What leads from the raw texts to these weights and figures."""
     parts = ["validation", "honest"] if honest else ["validation"]
-    base = [f"litteragpt data {recipe.base}", f"litteragpt train models/{recipe.base}.toml"]
+    before = [*([recipe.base] if recipe.base else []), *recipe.teachers]
     return [
         f"litteragpt data {recipe.corpus_name}",
-        *(base if recipe.base else []),
+        *(line for name in before for line in _made(name)),
         f"litteragpt train models/{recipe.name}.toml",
         *(
             f"litteragpt evaluate --model {recipe.name} data/{recipe.corpus_name}/{part}.txt"
             for part in parts
         ),
     ]
+
+
+def _made(name: str) -> list[str]:
+    """What makes a checkpoint that another one needs."""
+    return [f"litteragpt data {name}", f"litteragpt train models/{name}.toml"]
 
 
 def sample(model: Any, tokenizer: Tokenizer, config: TrainingConfig, reads: Reads) -> str:

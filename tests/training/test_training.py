@@ -217,6 +217,46 @@ def test_a_base_that_does_not_fit_is_named(recipe: Path, override: str, message:
         run(recipe, "wrong", base, *shape, override)
 
 
+def test_a_student_learns_from_its_teachers(recipe: Path) -> None:
+    run(recipe, "whole", "training.steps=40")
+    folder = recipe.parent / "whole" / "checkpoints" / "tiny"
+    teachers = f'teachers=["{folder}", "{folder}"]'
+    alone = run(recipe, "alone", "training.seed=2")
+    no_share = run(recipe, "none", "training.seed=2", teachers, "training.teacher_share=0")
+    assert losses(no_share) == pytest.approx(losses(alone), abs=1e-6)
+    # Without the text: what it knows of it, the teachers have told it.
+    whole = ("training.steps=40", "training.teacher_share=1")
+    taught = run(recipe, "taught", "training.seed=2", teachers, *whole)
+    curve = [line["train_loss"] for line in taught if "train_loss" in line]
+    assert curve[-1] < curve[0] - 0.5
+    card = (recipe.parent / "taught" / "checkpoints" / "tiny" / "README.md").read_text("utf-8")
+    assert str(folder) in card
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ('teachers=["none-such"]', "none-such"),
+        ("teachers=tiny", "teachers must be a list"),
+        ("teachers=[7]", "teachers must be a list"),
+        ("training.teacher_share=2", "teacher_share"),
+    ],
+)
+def test_teachers_that_will_not_do_are_named(recipe: Path, override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(recipe, "wrong", override)
+
+
+def test_a_teacher_of_another_alphabet_is_named(recipe: Path) -> None:
+    run(recipe, "whole", "training.steps=2")
+    corpus = recipe.parent / "data" / "tiny"
+    tokenizer = CharTokenizer.from_file(corpus / "tokenizer.json")
+    CharTokenizer(tokenizer.characters[::-1]).save(corpus / "tokenizer.json")
+    folder = recipe.parent / "whole" / "checkpoints" / "tiny"
+    with pytest.raises(ValueError, match="another tokenizer"):
+        run(recipe, "wrong", f'teachers=["{folder}"]')
+
+
 def test_a_base_of_another_alphabet_is_named(recipe: Path) -> None:
     run(recipe, "whole", "training.steps=2")
     corpus = recipe.parent / "data" / "tiny"
