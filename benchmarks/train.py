@@ -8,9 +8,12 @@ batches gathered on the host; as it comes and compiled. Both have the same layer
 window, dropout and precision, and parameters within 3 %; a third form on a CPU is in single
 precision, which is what nanoGPT takes there. The forms take turns; given are medians, the least
 and the most. Of what is gained on a CPU dropout has the largest part (`benchmarks/train_step.py`):
-`--override model.dropout=0` shows the rest.
+`--override model.dropout=0` shows the rest. On a CPU training keeps its memory
+(`litteragpt.training.memory`); this is of a process, so here all forms do or, with `--plain-memory`,
+none does.
 
     OMP_NUM_THREADS=1 python benchmarks/train.py
+    OMP_NUM_THREADS=1 python benchmarks/train.py --override model.dropout=0 --plain-memory
     python benchmarks/train.py --device cuda --override model.width=512 --override model.heads=8 \
         --override model.hidden=1376 --override training.batch=128 --override training.window=576
 
@@ -43,6 +46,7 @@ from litteragpt.recipe import Recipe, TrainingConfig, load_recipe
 from litteragpt.tokenizers import CharTokenizer
 from litteragpt.training.distributed import Processes
 from litteragpt.training.loop import Run
+from litteragpt.training.memory import keep_memory
 from litteragpt.training.precision import autocast_for, obstacle_to_compiling, pick_device
 
 RECIPE = Path(__file__).parents[1] / "models" / "litteragpt-es.toml"
@@ -223,8 +227,10 @@ def main() -> None:
     parser.add_argument("--peak", type=float, help="TFLOP/s of the device in this precision")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--steps", type=int, help="in a row, timed together; 1 on a CPU, else 20")
+    parser.add_argument("--plain-memory", action="store_true")
     arguments = parser.parse_args()
     device = pick_device(arguments.device)
+    kept = device.type == "cpu" and not arguments.plain_memory and keep_memory()
     torch.set_float32_matmul_precision("high")  # TF32 for both, where the hardware has it
     recipe = load_recipe(arguments.recipe, arguments.override)
     endless = dataclasses.replace(recipe.training, steps=10**6, long_fraction=0.0)
@@ -264,7 +270,7 @@ def main() -> None:
     print(
         f"{name}, {torch.get_num_threads()} threads, {str(dtype).removeprefix('torch.')}; "
         f"peak {peak / 1e12:.2f} TFLOP/s ({source}); batch {endless.batch}, "
-        f"windows of {endless.window}, dropout {shape.dropout:g}"
+        f"windows of {endless.window}, dropout {shape.dropout:g}{', memory kept' if kept else ''}"
     )
     count = arguments.steps or (1 if device.type == "cpu" else 20)
     for step, _ in forms.values():

@@ -14,6 +14,7 @@ import torch
 from litteragpt.recipe import load_recipe
 from litteragpt.training.distributed import join_processes
 from litteragpt.training.loop import Report, Run, TrainingError
+from litteragpt.training.memory import keep_memory
 from litteragpt.training.precision import pick_device
 from litteragpt.training.publish import Figures
 
@@ -45,6 +46,8 @@ def train(
     """
     read = load_recipe(recipe, override)
     chosen = pick_device(device)
+    if chosen.type == "cpu":
+        keep_memory()
     with join_processes(chosen.type) as processes, _interrupted() as asked:
         if chosen.type == "cuda" and processes.count > 1:
             chosen = torch.device("cuda", processes.local_rank)
