@@ -9,7 +9,7 @@ window, dropout and precision, and parameters within 3 %; a third form on a CPU 
 precision, which is what nanoGPT takes there. The forms take turns; given are medians, the least
 and the most. Of what is gained on a CPU dropout has the largest part (`benchmarks/train_step.py`):
 `--override model.dropout=0` shows the rest. On a CPU training keeps its memory
-(`litteragpt.training.memory`); this is of a process, so here all forms do or, with `--plain-memory`,
+(`litteragpt.training.memory`); that is of a process, so all forms do or, with `--plain-memory`,
 none does.
 
     OMP_NUM_THREADS=1 python benchmarks/train.py
