@@ -91,6 +91,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "dropout-0.1": ("model.dropout=0.1",),
     "dropout-0.2": ("model.dropout=0.2",),
     "adamw": ("training.optimizer=adamw",),
+    "adamw-fast": ("training.optimizer=adamw", "training.adam_lr=1e-2"),
     "adamw-slow": ("training.optimizer=adamw", "training.adam_lr=1e-3"),
     "constant": (CONSTANT,),
     "constant-ema-0.99": (CONSTANT, "training.ema_decay=0.99"),

@@ -15,18 +15,20 @@ def mix(
     /,
     *,
     out: Path,
+    fit: Path | None = None,
     model: str = DEFAULT_MODEL,
     order: int = 6,
     device: str = "cpu",
 ) -> None:
     """Count a training text's n-grams, to be mixed with a model's probabilities.
 
-    `evaluate` and `generate` take the folder as --mix. The weights are fitted on the last 3 % of
-    the text, with counts of the rest.
+    `evaluate` and `generate` take the folder as --mix. The weights are fitted on the text --fit,
+    or on the last 3 % of the training text, with counts of the rest.
 
     Args:
         text: The text that the model was trained on (data/NAME/train.txt).
         out: Folder to write.
+        fit: Text that the model has not read, to fit the weights on; evaluate on another one.
         model: Name or folder of a checkpoint.
         order: Length of the n-grams.
         device: auto, cpu, cuda or mps.
@@ -36,12 +38,15 @@ def mix(
     from litteragpt.training.precision import pick_device
 
     lm = litteragpt.load(model, device=pick_device(device))
-    try:
-        read = text.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read {text} as UTF-8 text: {error}") from error
-    mixture = count(lm, read, order=order)
+    mixture = count(lm, _read(text), fit=_read(fit) if fit else None, order=order)
     save(out, mixture, lm)
     size = (out / COUNTS_FILE).stat().st_size
     Console(stderr=True, highlight=False).print(f"{size / 1e6:.1f} MB of counts")
     print(out)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read {path} as UTF-8 text: {error}") from error

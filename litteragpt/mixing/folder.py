@@ -32,24 +32,31 @@ MAX_CONFIG_BYTES: Final = 2**20
 _KEYS: Final = ("format", "order", "vocabulary", "edges", "shares")
 
 
-def count(lm: TextModel, text: str, *, order: int = 6, held_out: float = 0.03) -> Mixture:
+def count(
+    lm: TextModel, text: str, *, fit: str | None = None, order: int = 6, held_out: float = 0.03
+) -> Mixture:
     """Count a training text, and fit the weights with which its counts go beside the model's.
 
-    The weights are fitted on the last `held_out` of the text, with counts of what is before it;
-    then all of it is counted. The model has seen that end in training, the counts have not: the
-    weights lean to the model by as much as it has learnt it by heart. Raises `ValueError` for a
-    text too short, an order out of range, or a model of lines.
+    The weights are fitted on the text `fit`, which neither the model nor the counts have read.
+    Without it they are fitted on the last `held_out` of the training text, with counts of what is
+    before it; then all of it is counted. That end the model has seen in training, the counts have
+    not: the weights lean to the model by as much as it has learnt it by heart. Raises `ValueError`
+    for a text too short, an order out of range, or a model of lines.
     """
     check_range("held_out", held_out, 0.001, 0.5)
     if lm.reads == "lines":
         raise ValueError("counts go with a model of running text, not with one of lines")
     ids, _ = lm.tokenizer.encode_array(normalize(text))
-    cut = len(ids) - round(len(ids) * held_out)
     size = lm.model.vocab_size
-    before = CountModel.of_text(ids[:cut], order=order, vocab_size=size)
-    log_p_2P, classes_2P = _confidences(lm, before, ids[cut:])
     counts = CountModel.of_text(ids, order=order, vocab_size=size)
-    return Mixture([lm.model, counts], fitted(log_p_2P, classes_2P))
+    if fit is not None:
+        unseen, _ = lm.tokenizer.encode_array(normalize(fit))
+        before = counts
+    else:
+        cut = len(ids) - round(len(ids) * held_out)
+        unseen = ids[cut:]
+        before = CountModel.of_text(ids[:cut], order=order, vocab_size=size)
+    return Mixture([lm.model, counts], fitted(*_confidences(lm, before, unseen)))
 
 
 def save(folder: Path, mixture: Mixture, lm: TextModel) -> None:

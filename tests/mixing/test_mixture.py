@@ -171,6 +171,20 @@ def test_weights_are_fitted_on_what_was_not_counted() -> None:
     assert weigh.shares_IJ[-1].max() < 0.2
 
 
+def test_weights_are_fitted_on_a_text_of_one_s_own() -> None:
+    """Counts of a text fit well to its like, and not to another one."""
+    like = count(text_model(), TEXT, fit=TEXT, order=3)
+    unlike = count(text_model(), TEXT, fit=TEXT[::-1], order=3)
+    assert isinstance(like.weigh, ByConfidence)
+    assert isinstance(unlike.weigh, ByConfidence)
+    assert like.weigh.shares_IJ.mean() > unlike.weigh.shares_IJ.mean()
+    # All of the training text is counted either way.
+    ids = torch.tensor([TOKENIZER.encode(TEXT[:40]).ids])
+    plain = count(text_model(), TEXT, order=3)
+    for each in (like, unlike):
+        torch.testing.assert_close(each.parts[1](ids)[0], plain.parts[1](ids)[0])
+
+
 def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     lm = text_model()
     (tmp_path / "letter.txt").write_text("dear")
@@ -229,6 +243,11 @@ def test_the_command_line_mixes_writes_and_evaluates(
     alone = json.loads(call("evaluate", str(text), "--json"))
     both = json.loads(call("evaluate", str(text), "--mix", folder, "--json"))
     assert both["nats_per_char"] < alone["nats_per_char"] - 0.5
+    other, misled = tmp_path / "other.txt", str(tmp_path / "misled")
+    other.write_text(text.read_text("utf-8")[::-1], encoding="utf-8")
+    call("mix", str(text), "--fit", str(other), "--order", "3", "--out", misled)
+    worse = json.loads(call("evaluate", str(text), "--mix", misled, "--json"))
+    assert worse["nats_per_char"] > both["nats_per_char"]
     written = call("generate", "en un", "--mix", folder, "--seed", "1", "--max-chars", "20")
     lm = litteragpt.load(model, mix=Path(folder))
     assert written == "en un" + "".join(lm.generate("en un", seed=1, max_chars=20)) + "\n"
