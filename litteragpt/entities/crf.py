@@ -98,17 +98,17 @@ def viterbi(
         score_BK = best_BK + emissions_BTK[:, t]
         pointers.append(from_BK)
         scores.append(score_BK)
-    ends = torch.stack(scores, 1).argmax(2).tolist()
-    back = torch.stack(pointers, 1).tolist() if pointers else [[]] * len(lengths)
-    found: list[list[int]] = []
-    for row, length in enumerate(lengths):
-        tag = ends[row][length - 1]
-        path = [tag]
-        for t in range(length - 2, -1, -1):
-            tag = back[row][t][tag]
-            path.append(tag)
-        found.append(path[::-1])
-    return found
+    ends_BT = torch.stack(scores, 1).argmax(2)
+    last_B = torch.tensor(lengths) - 1
+    tag_B = torch.zeros_like(last_B)
+    path: list[Tensor] = []
+    for t in range(emissions_BTK.shape[1] - 1, -1, -1):
+        tag_B = torch.where(last_B == t, ends_BT[:, t], tag_B)
+        path.append(tag_B)
+        if t:
+            tag_B = pointers[t - 1].gather(1, tag_B[:, None])[:, 0]
+    tags_BT = torch.stack(path[::-1], 1).tolist()
+    return [tags[:length] for tags, length in zip(tags_BT, lengths, strict=True)]
 
 
 def span_scores(
@@ -125,23 +125,26 @@ def span_scores(
     """
     mask_BT = torch.arange(emissions_BTK.shape[1]) < torch.tensor(lengths)[:, None]
     alpha_BTK, beta_BTK = _both_scores(emissions_BTK, transitions_KK, start_K, mask_BT)
+    flat = [(row, *span) for row, each in enumerate(spans) for span in each]
+    rows_S, firsts_S, ends_S, tags_S = torch.tensor(flat, dtype=torch.long).reshape(-1, 4).T
     whole_B = torch.logsumexp(alpha_BTK[:, -1], 1)
-    found: list[list[float]] = []
-    for row, length in enumerate(lengths):
-        odds: list[float] = []
-        for first, end, tag in spans[row]:
-            weight = alpha_BTK[row, first, tag] - whole_B[row]
-            last = tag
-            for t in range(first + 1, end):
-                weight = weight + transitions_KK[last, tag + 1] + emissions_BTK[row, t, tag + 1]
-                last = tag + 1
-            if end < length:
-                ahead_K = transitions_KK[last] + emissions_BTK[row, end] + beta_BTK[row, end]
-                ahead_K[tag + 1] = FORBIDDEN * 2
-                weight = weight + torch.logsumexp(ahead_K, 0)
-            odds.append(min(1.0, max(0.0, float(weight.exp()))))
-        found.append(odds)
-    return found
+    logs_S = alpha_BTK[rows_S, firsts_S, tags_S] - whole_B[rows_S]
+    # The words after the first, whose emissions are differences of sums from the beginning on.
+    longer_S = ends_S - firsts_S > 1
+    inner_S = torch.where(longer_S, tags_S + 1, tags_S)
+    sums_BTK = emissions_BTK.double().cumsum(1)
+    logs_S += (sums_BTK[rows_S, ends_S - 1, inner_S] - sums_BTK[rows_S, firsts_S, inner_S]).float()
+    steps_S = transitions_KK[tags_S, inner_S]
+    steps_S = steps_S + (ends_S - firsts_S - 2) * transitions_KK[inner_S, inner_S]
+    logs_S += torch.where(longer_S, steps_S, 0.0)
+    # The word behind, where there is one, is anything but more of the same.
+    followed_S = ends_S < torch.tensor(lengths)[rows_S]
+    behind_S = ends_S.clamp(max=emissions_BTK.shape[1] - 1)
+    ahead_SK = transitions_KK[inner_S] + (emissions_BTK + beta_BTK)[rows_S, behind_S]
+    ahead_SK.scatter_(1, (tags_S + 1)[:, None], FORBIDDEN * 2)
+    logs_S += torch.where(followed_S, torch.logsumexp(ahead_SK, 1), 0.0)
+    odds = iter(logs_S.exp().clamp(0.0, 1.0).tolist())
+    return [[next(odds) for _ in each] for each in spans]
 
 
 def _both_scores(
