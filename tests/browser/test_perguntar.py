@@ -30,7 +30,7 @@ def with_a_writer(tmp_path: Path) -> Iterator[str]:
 
     shape: dict[str, Any] = {
         "hidden_size": 256,
-        "num_hidden_layers": 8,
+        "num_hidden_layers": 32,
         "initializer_range": 0.02,
     }
     save_hf(tmp_path / "models" / "redactor", seed=4, context=4096, chat=CHAT, **shape)
