@@ -114,8 +114,12 @@ def test_a_writer_is_stopped_and_what_it_wrote_stays(with_a_writer: str, open_ta
     # The first writing waits for the library to be imported.
     page.locator('.lg-text[aria-busy="true"] .lg-plain').wait_for(timeout=120_000)
     button(page, "JSON").wait_for()  # all of the page is there while the model writes
+    before = len(str(written.text_content()))
+    page.wait_for_function(
+        "least => document.querySelector('.lg-text').textContent.length > least", arg=before + 20
+    )
     button(page, "Detener").click()
-    write.wait_for()
+    write.wait_for(timeout=60_000)
     text = str(written.text_content())
     assert 0 < len(text) < 1200
     status = page.locator('.lg-facts[role="status"]')
