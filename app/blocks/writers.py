@@ -72,8 +72,9 @@ def section(t: Words, asked: Asked) -> Callable[[], None]:
     with st.expander(t("writer.title"), icon=":material/edit_note:"):
         st.caption(t("writer.explained"))
         info = models.choose(t, CheckpointList(found, []), key=f"{WRITER}.model")
-        if desk().intents.get(WRITER) is not None:
-            start(t, asked, info)
+        with st.container():  # always there: else the button below would be drawn anew elsewhere
+            if desk().intents.get(WRITER) is not None:
+                start(t, asked, info)
         desk().settle(WRITER)
         writing = present(asked)
         label = t("writer.button", model=info.name)
