@@ -119,7 +119,7 @@ def test_a_writer_is_stopped_and_what_it_wrote_stays(with_a_writer: str, open_ta
         "least => document.querySelector('.lg-text').textContent.length > least", arg=before + 20
     )
     button(page, "Detener").click()
-    write.wait_for(timeout=60_000)
+    write.wait_for()
     text = str(written.text_content())
     assert 0 < len(text) < 1200
     status = page.locator('.lg-facts[role="status"]')
