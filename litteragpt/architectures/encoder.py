@@ -1,5 +1,8 @@
 """A tagger's encoder: hashed word vectors, a bidirectional LSTM, a score for each tag.
 
+Beside them, where the configuration has a table of them, stand the scores of feature templates
+(`litteragpt.architectures.templates`).
+
 Sources: Huang et al. 2015 and Lample et al. 2016 (bidirectional LSTM with a CRF over its scores, or
 a softmax for each word),
 Bojanowski et al. 2017 (words as sums of character n-grams), Gal & Ghahramani 2016 (one dropout
@@ -22,6 +25,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from litteragpt.architectures.decoder import SequenceDropout
+from litteragpt.architectures.templates import TemplateScores
 from litteragpt.bounds import check_range, check_whole
 
 CRF: Final = "crf"
@@ -47,6 +51,10 @@ class EncoderConfig:
     layers: int = 1
     dropout: float = 0.0
     """On the words and on the output of each layer, in training only."""
+    templates: int = 0
+    """Rows of the table of feature templates; 0 for none of them."""
+    template_dropout: float = 0.0
+    """The share of a word's templates that are left out, in training only."""
     decoding: str = CRF
     """crf: how tags follow one another is learned. softmax: each word's tag is learned by itself.
     Either way the tags given are the best legal ones."""
@@ -60,6 +68,8 @@ class EncoderConfig:
         check_whole("hidden", self.hidden, 1, 4_096)
         check_whole("layers", self.layers, 1, 16)
         check_range("dropout", self.dropout, 0.0, 0.9)
+        check_whole("templates", self.templates, 0, 1_048_576)
+        check_range("template_dropout", self.template_dropout, 0.0, 0.9)
         if self.decoding not in (CRF, SOFTMAX):
             raise ValueError(f"decoding must be {CRF} or {SOFTMAX}, not {self.decoding!r}")
         for field, names in (("labels", self.labels), ("intents", self.intents)):
@@ -88,6 +98,8 @@ class Words:
     offsets_U: Tensor
     """Where the rows of each different word begin."""
     shapes_U: Tensor
+    attributes_UA: Tensor
+    """Hashes of what feature templates ask of the different words; `U, 0` where none do."""
     words_BT: Tensor
     """Which of the different words stands where; anything after a sentence's end."""
     lengths_B: Tensor
@@ -107,6 +119,7 @@ class Words:
             rows_N=self.rows_N.to(device),
             offsets_U=self.offsets_U.to(device),
             shapes_U=self.shapes_U.to(device),
+            attributes_UA=self.attributes_UA.to(device),
             words_BT=self.words_BT.to(device),
         )
 
@@ -146,6 +159,11 @@ class Encoder(nn.Module):
         self.dense = nn.Linear(2 * config.hidden, 2 * config.hidden)
         self.tags = nn.Linear(2 * config.hidden, number)
         self.chain = Chain(number)
+        self.templates = (
+            TemplateScores(config.templates, number, config.template_dropout)
+            if config.templates
+            else None
+        )
         self.intents = nn.Linear(2 * config.hidden, len(config.intents)) if config.intents else None
         self.dropout = SequenceDropout(config.dropout)
 
@@ -153,6 +171,8 @@ class Encoder(nn.Module):
         """Random weights to train from, drawn from torch's default generator."""
         nn.init.normal_(self.grams.weight)
         nn.init.normal_(self.shapes.weight, std=0.5)
+        if self.templates is not None:
+            self.templates.initialise()
         for name, parameter in self.reader.named_parameters():
             if name.startswith("weight_hh"):
                 for gate_HH in parameter.chunk(4):
@@ -188,7 +208,14 @@ class Encoder(nn.Module):
 
     def forward(self, words: Words) -> Tensor:
         """`B, T, K`: the scores of the tags of each word, before any transition."""
-        emissions_BTK: Tensor = self.tags(self.read(words))
+        return self.emissions(self.read(words), words)
+
+    def emissions(self, read_BTH: Tensor, words: Words) -> Tensor:
+        """`B, T, K`: the same from what `read` gave."""
+        emissions_BTK: Tensor = self.tags(read_BTH)
+        if self.templates is not None:
+            attributes_BTA = words.attributes_UA[words.words_BT]
+            emissions_BTK = emissions_BTK + self.templates(attributes_BTA, words.mask_BT)
         return emissions_BTK
 
     def score_intents(self, read_BTH: Tensor, mask_BT: Tensor) -> Tensor:

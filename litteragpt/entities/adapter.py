@@ -149,6 +149,8 @@ def adapted(base: Encoder, adapter: Adapter) -> Encoder:
         encoder = Encoder(adapter.config)
     for name in SHARED:
         setattr(encoder, name, getattr(base, name))
+    if base.templates is not None:
+        encoder.templates = base.templates.for_tags(base.config.tags, adapter.config.tags)
     for name in TARGETS:
         old: nn.Linear = getattr(base, name)
         down_RI = adapter.tensors[f"{name}.lora_A.weight"]

@@ -25,17 +25,21 @@ CACHE_SIZE: Final = 100_000
 SEED: Final = 2166136261
 _SHAPES_SEED: Final = 1
 
+WordRows = tuple[tuple[int, ...], int, tuple[int, ...]]
+
 
 class WordFeatures:
     """The rows of words in tables of a given size, remembered for words seen before."""
 
-    def __init__(self, rows: int, shapes: int) -> None:
+    def __init__(self, rows: int, shapes: int, *, attributes: bool = False) -> None:
+        """With `attributes`, what feature templates ask of a word is given, too."""
         self._rows = rows
         self._shapes = shapes
-        self._known: dict[str, tuple[tuple[int, ...], int]] = {}
+        self._attributes = attributes
+        self._known: dict[str, WordRows] = {}
 
-    def __call__(self, word: str) -> tuple[tuple[int, ...], int]:
-        """The word's rows in the table of n-grams, and its row in that of shapes."""
+    def __call__(self, word: str) -> WordRows:
+        """The word's rows in the table of n-grams, its row in that of shapes, its attributes."""
         found = self._known.get(word)
         if found is None:
             if len(self._known) >= CACHE_SIZE:
@@ -43,14 +47,26 @@ class WordFeatures:
             found = self._known[word] = self._look(word)
         return found
 
-    def _look(self, word: str) -> tuple[tuple[int, ...], int]:
+    def _look(self, word: str) -> WordRows:
         word = unicodedata.normalize("NFC", word)
         if len(word) > LONGEST_WORD:
             word = word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
         rows = [
             value % self._rows for gram in grams(word.lower()) for value in _hashes(gram, HASHES)
         ]
-        return tuple(rows), mmh3.hash(shape(word), _SHAPES_SEED, signed=False) % self._shapes
+        looks = shape(word)
+        return (
+            tuple(rows),
+            mmh3.hash(looks, _SHAPES_SEED, signed=False) % self._shapes,
+            attributes(word, looks) if self._attributes else (),
+        )
+
+
+def attributes(word: str, looks: str) -> tuple[int, ...]:
+    """Hashes above 0 of a word and of its parts, in the order that `templates` has them."""
+    low = word.lower()
+    parts = (low, word, looks, low[:2], low[:3], low[:4], low[-2:], low[-3:], low[-4:])
+    return tuple(1 + mmh3.hash(part, number, signed=False) for number, part in enumerate(parts))
 
 
 def grams(word: str) -> list[str]:

@@ -43,6 +43,8 @@ from litteragpt.weights import (
 
 FORMAT: Final = 1
 FILES: Final = (CONFIG_FILE, CARD_FILE, WEIGHTS_FILE)
+_EARLIER: Final = {"decoding": CRF, "templates": 0, "template_dropout": 0.0}
+"""What the first folders do not say: there was nothing to choose when they were written."""
 _KEYS: Final = ("format", "architecture", "model", "training")
 
 
@@ -138,8 +140,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     for table in ("model", "training"):
         if not isinstance(config[table], dict):
             raise CheckpointError(f"{path}: {table} must be a table of values")
-    # The first folders were written when there was but one decoding.
-    shape = {"decoding": CRF, **config["model"]}
+    shape = {**_EARLIER, **config["model"]}
     model = from_table(EncoderConfig, shape, f"{path}: model", complete=True)
     model.validate()
     return {**config, "model": model}

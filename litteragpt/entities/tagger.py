@@ -21,10 +21,9 @@ from litteragpt.architectures.encoder import Chain, Encoder, tags_of_labels
 from litteragpt.bounds import check_whole
 from litteragpt.entities import crf
 from litteragpt.entities.adapter import adapted, load_adapter
-from litteragpt.entities.batch import words_of
+from litteragpt.entities.batch import features_of, words_of
 from litteragpt.entities.emails import LABEL as EMAIL
 from litteragpt.entities.emails import find_emails
-from litteragpt.entities.features import WordFeatures
 from litteragpt.entities.reading import MAX_CHARS, Sentence, SentenceTagger
 from litteragpt.entities.span import Entity, entity_at, without_overlaps
 from litteragpt.entities.words import split_words
@@ -156,7 +155,7 @@ class EntityTagger(TokenTagger):
         """
         super().__init__(encoder.config.labels, encoder.chain, name=name, calibration=calibration)
         self._encoder = encoder.eval()
-        self._features = WordFeatures(encoder.config.rows, encoder.config.shapes)
+        self._features = features_of(encoder.config)
         self._weights = weights
 
     @property

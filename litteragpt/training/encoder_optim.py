@@ -1,7 +1,7 @@
-"""The optimisers of an encoder: AdamW, and sparse Adam for the table of n-grams.
+"""The optimisers of an encoder: AdamW, and sparse Adam for its tables of n-grams and templates.
 
-A step touches few of the table's rows; those that it does not touch stay as they are, and their
-moments, too. Gradients are cut to a largest norm, those of the table apart.
+A step touches few of a table's rows; those that it does not touch stay as they are, and their
+moments, too. Gradients are cut to a largest norm, those of the tables apart.
 """
 
 from __future__ import annotations
@@ -67,25 +67,32 @@ class EncoderOptimizers:
         config: LearningRates,
         steps: int,
         *,
+        template_lr: float = 0.0,
         parameters: Sequence[Tensor] | None = None,
         besides: Sequence[Tensor] = (),
     ) -> None:
         """`parameters` of the encoder learn (all without), and `besides`, which are not its own.
 
-        Only these want a gradient from here on.
+        Only these want a gradient from here on. A table whose rate is 0 stays as it is.
         """
         self._schedule = _Schedule(steps, config.warmup_steps, config.decay_fraction)
         self._clip = config.clip
         chosen = {id(p) for p in (encoder.parameters() if parameters is None else parameters)}
-        table = encoder.grams.weight
-        learns_table = id(table) in chosen and config.table_lr > 0
+        bags = [(encoder.grams, config.table_lr)]
+        if encoder.templates is not None:
+            bags.append((encoder.templates.table, template_lr))
         for parameter in encoder.parameters():
-            parameter.requires_grad_(id(parameter) in chosen and parameter is not table)
-        table.requires_grad_(learns_table)
-        encoder.grams.sparse = learns_table
-        own = [p for p in encoder.parameters() if p.requires_grad and p is not table]
+            parameter.requires_grad_(id(parameter) in chosen)
+        tables: list[tuple[Tensor, float]] = []
+        for bag, lr in bags:
+            bag.sparse = id(bag.weight) in chosen and lr > 0
+            bag.weight.requires_grad_(bag.sparse)
+            if bag.sparse:
+                tables.append((bag.weight, lr))
+        apart = {id(bag.weight) for bag, _ in bags}
+        own = [p for p in encoder.parameters() if p.requires_grad and id(p) not in apart]
         dense: list[Tensor] = [*own, *besides]
-        self._learned = [*dense, table] if learns_table else dense
+        self._learned = [*dense, *(table for table, _ in tables)]
         self._optimizers: list[torch.optim.Optimizer] = []
         if dense:
             group = {"params": dense, "base_lr": config.lr}
@@ -94,9 +101,10 @@ class EncoderOptimizers:
                     [group], lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
                 )
             )
-        if learns_table:
-            group = {"params": [table], "base_lr": config.table_lr}
-            self._optimizers.append(torch.optim.SparseAdam([group], lr=config.table_lr))
+        for table, lr in tables:
+            self._optimizers.append(
+                torch.optim.SparseAdam([{"params": [table], "base_lr": lr}], lr=lr)
+            )
 
     def step(self, step: int) -> None:
         """One update, by the gradients there are; they are cleared."""

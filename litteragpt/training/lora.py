@@ -152,6 +152,8 @@ def with_new_heads(base: Encoder, labels: tuple[str, ...], intents: tuple[str, .
     encoder.config = config
     for name in (*SHARED, *TARGETS):
         setattr(encoder, name, getattr(base, name))
+    if base.templates is not None:
+        encoder.templates = base.templates.for_tags(base.config.tags, config.tags)
     with torch.no_grad():
         _copy_rows(encoder.tags, config.tags, base.tags, base.config.tags)
         if encoder.intents is not None and base.intents is not None:
@@ -185,7 +187,7 @@ def low_rank_of(encoder: Encoder, config: LowRank) -> tuple[Any, list[Tensor]]:
 
 def _small(config: EncoderConfig) -> EncoderConfig:
     """The same without a large table, which is the base's anyway."""
-    return dataclasses.replace(config, rows=2, shapes=1)
+    return dataclasses.replace(config, rows=2, shapes=1, templates=0)
 
 
 def _copy_rows(

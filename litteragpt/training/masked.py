@@ -23,8 +23,7 @@ from torch.nn import functional
 
 from litteragpt.architectures.encoder import Encoder
 from litteragpt.bounds import check_range, check_whole
-from litteragpt.entities.batch import words_of
-from litteragpt.entities.features import WordFeatures
+from litteragpt.entities.batch import features_of, words_of
 from litteragpt.entities.words import split_words
 from litteragpt.tables import from_table
 from litteragpt.training.encoder_optim import EncoderOptimizers
@@ -107,7 +106,7 @@ def pretrain(
     if len(known) < 2:
         raise ValueError("the texts hold fewer than two different words")
     number = {word: k for k, word in enumerate(known)}
-    features = WordFeatures(encoder.config.rows, encoder.config.shapes)
+    features = features_of(encoder.config)
     output = nn.Linear(encoder.dense.out_features, len(known)).to(encoder.device)
     optimizers = EncoderOptimizers(encoder, config, config.steps, besides=list(output.parameters()))
     autocast = autocast_for(encoder.device, config.precision)

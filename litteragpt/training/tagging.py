@@ -23,7 +23,7 @@ from torch.nn import functional
 from litteragpt.architectures.encoder import SOFTMAX, Encoder, Words
 from litteragpt.bounds import check_range, check_whole
 from litteragpt.entities import crf
-from litteragpt.entities.batch import words_of
+from litteragpt.entities.batch import features_of, words_of
 from litteragpt.entities.bio import OUTSIDE
 from litteragpt.entities.features import WordFeatures
 from litteragpt.entities.sets import ANYTHING, Example, SetConfig, epoch
@@ -44,6 +44,8 @@ class TaggingConfig:
     lr: float = 2e-3
     table_lr: float = 1e-3
     """For the table of n-grams; 0 leaves it as it is."""
+    template_lr: float = 1e-3
+    """For the table of feature templates, where the model has one."""
     weight_decay: float = 0.01
     warmup_steps: int = 100
     decay_fraction: float = 0.7
@@ -68,6 +70,7 @@ class TaggingConfig:
         check_whole("warmup_steps", config.warmup_steps, 0, 10**9)
         check_range("lr", config.lr, 0.0, 10.0)
         check_range("table_lr", config.table_lr, 0.0, 10.0)
+        check_range("template_lr", config.template_lr, 0.0, 10.0)
         check_range("weight_decay", config.weight_decay, 0.0, 100.0)
         check_range("decay_fraction", config.decay_fraction, 0.0, 1.0)
         check_range("clip", config.clip, 1e-6, 1e6)
@@ -108,12 +111,14 @@ def train_tagger(
     """
     rng = random.Random(config.seed)
     torch.manual_seed(config.seed)
-    features = WordFeatures(encoder.config.rows, encoder.config.shapes)
+    features = features_of(encoder.config)
     size = len(epoch(sets, random.Random(config.seed)))
     if not size:
         raise ValueError("the sets hold no sentence to learn from")
     steps = math.ceil(size / config.batch) * config.epochs
-    optimizers = EncoderOptimizers(encoder, config, steps, parameters=parameters)
+    optimizers = EncoderOptimizers(
+        encoder, config, steps, template_lr=config.template_lr, parameters=parameters
+    )
     autocast = autocast_for(encoder.device, config.precision)
     legal = legal_of(encoder)
     step = 0
@@ -175,7 +180,7 @@ def batch_loss(
     words = words.to(encoder.device)
     with autocast():
         read_BTH = encoder.read(words)
-        emissions_BTK = encoder.tags(read_BTH)
+        emissions_BTK = encoder.emissions(read_BTH, words)
     loss = tag_loss(encoder, emissions_BTK.float(), legal, words.mask_BT, allowed_BTK).mean()
     intents = encoder.config.intents
     rows = [k for k, each in enumerate(examples) if each.intent in intents]

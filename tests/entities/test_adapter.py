@@ -15,8 +15,7 @@ from safetensors.torch import load_file, save_file
 from litteragpt.architectures.encoder import Encoder, EncoderConfig
 from litteragpt.entities import tagger as tagger_module
 from litteragpt.entities.adapter import Adapter, adapted, load_adapter
-from litteragpt.entities.batch import words_of
-from litteragpt.entities.features import WordFeatures
+from litteragpt.entities.batch import features_of, words_of
 from litteragpt.entities.folder import save_folder
 from litteragpt.entities.loading import load_encoder, load_tagger
 from litteragpt.entities.score import MICRO
@@ -64,9 +63,9 @@ def save_own(file: Path) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_base(tmp_path_factory.mktemp("bases") / "tiny")
+@pytest.fixture(scope="module", params=[0, 1_024], ids=["plain", "templates"])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_base(tmp_path_factory.mktemp("bases") / "tiny", templates=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,7 @@ def test_its_folder_is_as_peft_writes_it_and_small(tuned: Tuned, base: Path) -> 
     tagger = load_encoder(base)
     encoder = with_new_heads(tagger.encoder, tuned.labels, tuned.intents)
     theirs = peft.PeftModel.from_pretrained(encoder, str(tuned.path)).eval()
-    words = words_of([TEXT.split()], WordFeatures(512, 64))
+    words = words_of([TEXT.split()], features_of(encoder.config))
     ours = tagger.with_adapter(tuned.path)
     with torch.inference_mode():
         torch.testing.assert_close(ours.encoder(words), theirs(words), rtol=1e-5, atol=1e-5)

@@ -44,10 +44,12 @@ def tiny(**changes: object) -> EncoderConfig:
     return EncoderConfig(labels=LABELS, **figures)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
+@pytest.fixture(scope="module", params=[0, 2_048], ids=["plain", "templates"])
+def encoder(request: pytest.FixtureRequest) -> Encoder:
     torch.manual_seed(1)
-    encoder = Encoder(tiny(intents=("inquiry", "cancel")))
+    encoder = Encoder(
+        tiny(intents=("inquiry", "cancel"), templates=request.param, template_dropout=0.2)
+    )
     encoder.initialise()
     config = TaggingConfig(
         epochs=40, batch=3, lr=1e-2, table_lr=1e-2, warmup_steps=5, lower=0, upper=0, plain=0
@@ -144,12 +146,11 @@ def test_what_a_set_does_not_know_is_no_negative() -> None:
     )
     example = example_of(record, {"PER": "NAME"}, frozenset({"NAME"}))
     assert example.tags == ("B-NAME", "O", "O", "O")
-    from litteragpt.entities.batch import words_of
-    from litteragpt.entities.features import WordFeatures
+    from litteragpt.entities.batch import features_of, words_of
     from litteragpt.training.tagging import allowed_tags
 
     tags = tiny().tags
-    words = words_of([example.words], WordFeatures(512, 64))
+    words = words_of([example.words], features_of(tiny()))
     allowed_TK = allowed_tags([example], tags, words)[0]
     assert [tag for tag, may in zip(tags, allowed_TK[0], strict=True) if may] == ["B-NAME"]
     may = {tag for tag, may in zip(tags, allowed_TK[3], strict=True) if may}
@@ -182,11 +183,24 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     found = []
     for _ in range(2):
         torch.manual_seed(5)
-        encoder = Encoder(tiny())
+        encoder = Encoder(tiny(templates=512, template_dropout=0.3))
         encoder.initialise()
         train_tagger(encoder, [(SetConfig(file="x"), examples())], TaggingConfig(epochs=2, seed=9))
+        assert encoder.templates is not None
+        assert encoder.templates.table.weight.any()
         found.append(encoder.state_dict())
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_a_table_whose_rate_is_0_stays_as_it_is() -> None:
+    encoder = Encoder(tiny(templates=512))
+    encoder.initialise()
+    config = TaggingConfig(epochs=1, template_lr=0.0)
+    before = encoder.grams.weight.clone()
+    train_tagger(encoder, [(SetConfig(file="x"), examples())], config)
+    assert encoder.templates is not None
+    assert not encoder.templates.table.weight.any()
+    assert not torch.equal(before, encoder.grams.weight)
 
 
 def test_a_folder_is_read_as_it_was_written(encoder: Encoder, tmp_path: Path) -> None:
@@ -200,6 +214,17 @@ def test_a_folder_is_read_as_it_was_written(encoder: Encoder, tmp_path: Path) ->
     assert [(e.label, e.text) for e in loaded.tag(text)] == [
         (e.label, e.text) for e in EntityTagger(encoder).tag(text)
     ]
+
+
+def test_a_folder_from_before_there_were_templates_is_read(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    save_folder(tmp_path / "t", encoder=Encoder(tiny()), training={}, card="")
+    path = tmp_path / "t" / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    for name in ("decoding", "templates", "template_dropout"):
+        del config["model"][name]
+    path.write_text(json.dumps(config), "utf-8")
+    assert load_folder(tmp_path / "t")[0].model == tiny()
 
 
 @pytest.mark.parametrize(

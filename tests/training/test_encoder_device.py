@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from litteragpt.architectures.decoder import Decoder
 from litteragpt.architectures.encoder import CRF, SOFTMAX, Encoder
-from litteragpt.entities.features import WordFeatures
+from litteragpt.entities.batch import features_of
 from litteragpt.entities.generative import GenerativeTagger
 from litteragpt.entities.sets import Example, SetConfig
 from litteragpt.entities.tagger import EntityTagger
@@ -61,20 +61,30 @@ def watched(module: nn.Module) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("decoding", [CRF, SOFTMAX])
 def test_a_step_of_training_stays_on_the_device(decoding: str) -> None:
-    encoder = Encoder(tiny(intents=("inquiry", "cancel"), dropout=0.3, decoding=decoding)).to(META)
+    shape = tiny(
+        intents=("inquiry", "cancel"),
+        dropout=0.3,
+        templates=256,
+        template_dropout=0.3,
+        decoding=decoding,
+    )
+    encoder = Encoder(shape).to(META)
     marked = [Example(e.words, e.tags, e.known, "cancel") for e in examples()]
-    EncoderOptimizers(encoder, TaggingConfig(), 10)  # the table wants sparse gradients
+    # The tables want sparse gradients.
+    EncoderOptimizers(encoder, TaggingConfig(), 10, template_lr=0.001)
     encoder.train()
     with watched(encoder) as called:
-        features = WordFeatures(encoder.config.rows, encoder.config.shapes)
+        features = features_of(encoder.config)
         loss = batch_loss(encoder, marked, features, legal_of(encoder))
         loss.backward()
     assert {"grams", "shapes", "mix", "reader", "dense", "tags", "intents"} <= set(called)
     assert loss.device == META
     learned = {name: p for name, p in encoder.named_parameters() if p.grad is not None}
     assert ("chain.between_KK" in learned) == (decoding == CRF)
-    assert learned["grams.weight"].grad is not None
-    assert learned["grams.weight"].grad.is_sparse
+    for table in ("grams.weight", "templates.table.weight"):
+        gradient = learned[table].grad
+        assert gradient is not None
+        assert gradient.is_sparse
     assert all(p.grad is not None and p.grad.device == META for p in learned.values())
 
 
