@@ -5,7 +5,8 @@ word before": each of its values has a row of one hashed table (Weinberger et al
 score for each tag. Beside what a network reads this is the wide part of Cheng et al. 2016, "Wide &
 Deep Learning": it learns rare and exact clues by heart, which a network would have to generalise.
 
-Shapes: B sentences, T words, U different words, A attributes, M templates, K tags.
+Shapes: B sentences, T words, U different words, A attributes, M templates, K tags, P attributes at
+places.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ TEMPLATES: Final[tuple[tuple[tuple[int, int], ...], ...]] = (
     ((SHAPE, 0), (SHAPE, 1)),
     ((SHAPE, -1), (SHAPE, 0), (SHAPE, 1)),
 )
-"""Each a conjunction of (attribute, places to the right)."""
+"""Each a conjunction of (attribute, places to the right), the shortest first."""
 REACH: Final = 2
 """Places to either side that templates look at."""
+_SEEN: Final = tuple(dict.fromkeys(each for template in TEMPLATES for each in template))
+"""P different attributes at their places."""
 _FACTOR: Final = 0x9E3779B97F4A7C15 - 2**64
 """The golden ratio as an odd signed number of 64 bits (Knuth): products spread over all of them."""
 
@@ -84,16 +87,21 @@ def template_rows(attributes_BTA: Tensor, mask_BT: Tensor, rows: int) -> Tensor:
 
     Products wrap around at 64 bits; `>>` fills with the sign, which is as good.
     """
-    known_BTA = attributes_BTA.masked_fill(~mask_BT[:, :, None], 0)
-    padded_BTA = functional.pad(known_BTA, (0, 0, REACH, REACH))
-    length = attributes_BTA.shape[1]
-    found: list[Tensor] = []
-    for number, template in enumerate(TEMPLATES, 1):
-        value_BT = torch.full_like(attributes_BTA[:, :, 0], number)
-        for attribute, place in template:
-            begin = REACH + place
-            value_BT = value_BT * _FACTOR + padded_BTA[:, begin : begin + length, attribute]
-            value_BT = value_BT ^ (value_BT >> 29)
-        value_BT = value_BT * _FACTOR
-        found.append((value_BT ^ (value_BT >> 32)) % rows)
-    return torch.stack(found, 2)
+    known_ABT = attributes_BTA.masked_fill(~mask_BT[:, :, None], 0).permute(2, 0, 1)
+    padded_ABT = functional.pad(known_ABT, (REACH, REACH))
+    length = mask_BT.shape[1]
+    seen_PBT = torch.stack(
+        [padded_ABT[each, :, REACH + place :][:, :length] for each, place in _SEEN]
+    )
+    device = attributes_BTA.device
+    numbers_M = torch.arange(1, len(TEMPLATES) + 1, device=device)
+    value_MBT = numbers_M[:, None, None].repeat(1, *mask_BT.shape)
+    for order in range(len(TEMPLATES[-1])):
+        first = next(k for k, template in enumerate(TEMPLATES) if len(template) > order)
+        places = torch.tensor([_SEEN.index(each[order]) for each in TEMPLATES[first:]])
+        longer_MBT = value_MBT[first:]
+        longer_MBT.mul_(_FACTOR).add_(seen_PBT[places.to(device)])
+        longer_MBT.bitwise_xor_(longer_MBT >> 29)
+    high_MBT = value_MBT.mul_(_FACTOR).bitwise_right_shift_(32).bitwise_and_(2**32 - 1)
+    # As good as a remainder, and faster (Lemire 2019, "Fast Random Integer Generation").
+    return high_MBT.mul_(rows).bitwise_right_shift_(32).permute(1, 2, 0).contiguous()

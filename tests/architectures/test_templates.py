@@ -20,7 +20,7 @@ from litteragpt.architectures.templates import (
 from litteragpt.entities.features import WordFeatures
 
 FACTOR = 0x9E3779B97F4A7C15
-ROWS = 4_096
+ROWS = 4_099
 
 
 def signed(number: int) -> int:
@@ -36,8 +36,7 @@ def slow_row(sentence: list[tuple[int, ...]], at: int, number: int) -> int:
         there = 0 <= at + place < len(sentence)
         value = signed(value * FACTOR + (sentence[at + place][attribute] if there else 0))
         value ^= value >> 29
-    value = signed(value * FACTOR)
-    return (value ^ (value >> 32)) % ROWS
+    return ((value * FACTOR) % 2**64 >> 32) * ROWS >> 32
 
 
 HASHES = st.tuples(*[st.integers(1, 2**32)] * ATTRIBUTES)
