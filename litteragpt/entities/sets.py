@@ -8,6 +8,7 @@ stretch, prepositions included) say no more than that anything may stand there.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ class SetConfig:
     """Their labels whose words may be anything."""
     edges: tuple[str, ...] = ()
     """Words, such as prepositions, that its entities may begin with and ours do not."""
+    before: tuple[str, ...] = ()
+    """Words, such as titles, of which it is open whether an entity that they stand before begins
+    with them."""
     share: float = 1.0
     """How often a sentence is read in an epoch."""
     part: str = "all"
@@ -100,12 +104,13 @@ def read_set(config: SetConfig, folder: Path, *, seed: int = 1) -> Iterator[Exam
         if config.part != "all" and number % 2 != (config.part == "odd"):
             continue
         if record.words:
-            yield example_of(
+            example = example_of(
                 without_edges(record, config.edges),
                 config.renamed or None,
                 known,
                 frozenset(config.unsure),
             )
+            yield open_before(example, config.before)
             count += 1
             if count == config.count:
                 return
@@ -138,6 +143,21 @@ def without_edges(record: Record, edges: Collection[str]) -> Record:
         start = words[0][0] if words else entity.start
         found.append(entity_at(record.text, start, entity.end, entity.label, entity.score))
     return Record(record.text, tuple(found), record.words, record.intent)
+
+
+def open_before(example: Example, words: Collection[str]) -> Example:
+    """The example with nothing known of any of `words` (in lower case) before an entity.
+
+    Nor of the entity's first word, which begins it or goes on with it.
+    """
+    tags = list(example.tags)
+    for at, tag in enumerate(example.tags):
+        first = at
+        while tag.startswith("B-") and first and example.words[first - 1].lower() in words:
+            first -= 1
+        if first < at:
+            tags[first : at + 1] = [ANYTHING] * (at + 1 - first)
+    return dataclasses.replace(example, tags=tuple(tags))
 
 
 def epoch(sets: Sequence[tuple[SetConfig, Sequence[Example]]], rng: random.Random) -> list[Example]:

@@ -12,6 +12,7 @@ import torch
 from litteragpt.architectures.encoder import Encoder
 from litteragpt.entities.folder import load_folder
 from litteragpt.entities.loading import load_tagger
+from litteragpt.entities.sets import ANYTHING, read_set
 from litteragpt.entities.synth import synth
 from litteragpt.training.masked import LAYERS, take_pretrained
 from litteragpt.training.tagger_recipe import load_tagger_recipe, train_recipe
@@ -106,6 +107,20 @@ def test_the_recipes_of_one_set_alone(name: str) -> None:
     assert Path(learned.file).parent == Path(held_out.file).parent
     assert set(learned.renamed.values()) == set(recipe.model.labels) == only
     assert not SHIPPED.parents[1].joinpath("checkpoints", name).exists()
+
+
+def test_the_recipe_of_the_originals_mails_leaves_titles_open() -> None:
+    recipe = load_tagger_recipe(SHIPPED.with_name("ner-mails.toml"))
+    mails, made_up = recipe.sets
+    (held_out, _), *others = recipe.validation
+    assert not others
+    assert mails.file != held_out.file
+    assert "dr" in made_up.before
+    examples = list(read_set(made_up, Path(), seed=3))
+    titled = [each for each in examples if "Mr" in each.words and ANYTHING in each.tags]
+    assert titled
+    assert all(each.tags[each.words.index("Mr")] in ("O", ANYTHING) for each in titled)
+    assert not SHIPPED.parents[1].joinpath("checkpoints", "ner-mails").exists()
 
 
 def test_a_tagger_starts_from_what_hidden_words_taught(

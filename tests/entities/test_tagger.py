@@ -16,7 +16,15 @@ from litteragpt.entities.folder import load_folder, save_folder
 from litteragpt.entities.loading import load_tagger
 from litteragpt.entities.readers import labelled_record
 from litteragpt.entities.reading import sentences_of
-from litteragpt.entities.sets import ANYTHING, Example, SetConfig, epoch, example_of, read_set
+from litteragpt.entities.sets import (
+    ANYTHING,
+    Example,
+    SetConfig,
+    epoch,
+    example_of,
+    open_before,
+    read_set,
+)
 from litteragpt.entities.span import Entity, check_entities
 from litteragpt.entities.tagger import EntityTagger, window_starts
 from litteragpt.entities.words import split_words
@@ -158,6 +166,16 @@ def test_what_a_set_does_not_know_is_no_negative() -> None:
     unsure = example_of(record, {}, frozenset({"NAME"}), frozenset({"PER"}))
     assert unsure.tags[0] == ANYTHING
     assert allowed_tags([unsure], tags, words)[0, 0].all()
+
+
+def test_titles_before_a_name_may_be_its_beginning() -> None:
+    words = ("Dr", ".", "Ana", "Gil", "y", "Luis")
+    tags = ("O", "O", "B-NAME", "I-NAME", "O", "B-NAME")
+    example = Example(words, tags, frozenset({"NAME"}))
+    opened = open_before(example, ("dr", "."))
+    assert opened.tags == (ANYTHING, ANYTHING, ANYTHING, "I-NAME", "O", "B-NAME")
+    assert open_before(example, ("dr",)) == example
+    assert open_before(Example(words[3:4], ("B-NAME",), frozenset()), ("dr",)).tags == ("B-NAME",)
 
 
 def test_an_epoch_takes_each_set_by_its_share() -> None:
