@@ -152,9 +152,9 @@ class Tagger(Protocol):
         *,
         labels: Collection[str] | None = None,
         threshold: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int = 512,
     ) -> Iterator[list[Entity]]:
-        """`tag` for many texts, streamed, `batch_size` of them at a time."""
+        """`tag` for many texts, streamed, at most `batch_size` of them at a time."""
         ...
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,12 @@ from litteragpt.sentences import split_sentences
 
 MAX_CHARS: Final = 4_000_000
 """Of one text."""
+BATCH: Final = 512
+"""Texts that are read together, unless told otherwise, …"""
+BATCH_CHARS: Final = 2**18
+"""… and no more of them than the one with which they come to so many characters."""
+TOGETHER: Final = 64
+"""Sentences that a network reads at once; the longest says how much room each of them takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,15 @@ class SentenceTagger(ABC):
         *,
         labels: Collection[str] | None = None,
         threshold: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int = BATCH,
     ) -> Iterator[list[Entity]]:
-        """`tag` for many texts, streamed, `batch_size` of them at a time."""
+        """`tag` for many texts, streamed, `batch_size` of them at a time (`batches_of`)."""
         kept = self._checked(labels, threshold)
         check_whole("batch_size", batch_size, 1, 65_536)
-        left = iter(texts)
-        while batch := list(itertools.islice(left, batch_size)):
+        for batch in batches_of(texts, batch_size):
             sentences = sentences_in(batch)
             found: list[list[Entity]] = [[] for _ in batch]
-            read = self.read(sentences, batch, batch_size)
+            read = self.read(sentences, batch, min(batch_size, TOGETHER))
             for sentence, entities in zip(sentences, read, strict=True):
                 found[sentence.text] += entities
             for text, entities in zip(batch, found, strict=True):
@@ -82,7 +86,9 @@ class SentenceTagger(ABC):
         """
         sentences = [Sentence(k, tuple(each)) for k, each in enumerate(words) if each]
         found: list[list[Entity]] = [[] for _ in texts]
-        for sentence, entities in zip(sentences, self.read(sentences, texts, 64), strict=True):
+        for sentence, entities in zip(
+            sentences, self.read(sentences, texts, TOGETHER), strict=True
+        ):
             found[sentence.text] = self.with_rules(texts[sentence.text], entities)
         return found
 
@@ -99,6 +105,20 @@ class SentenceTagger(ABC):
                 f"{', '.join(self.labels)}"
             )
         return frozenset(self.labels if labels is None else labels)
+
+
+def batches_of(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The texts in lists of `size`, or of as many as come to `BATCH_CHARS` characters."""
+    batch: list[str] = []
+    chars = 0
+    for text in texts:
+        batch.append(text)
+        chars += len(text)
+        if len(batch) == size or chars >= BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
 
 
 def sentences_in(texts: Sequence[str]) -> list[Sentence]:

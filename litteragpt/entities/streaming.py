@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from litteragpt.entities.reading import MAX_CHARS
+from litteragpt.entities.reading import BATCH, MAX_CHARS, batches_of
 from litteragpt.entities.span import Entity
 from litteragpt.entities.tagger import TokenTagger
 from litteragpt.protocols import Tagger
 
-BATCH: Final = 64
-"""Texts that are marked together."""
 MAX_LINE_BYTES: Final = 4 * MAX_CHARS
-_PART_LINES: Final = 32 * BATCH
+_PART_BATCHES: Final = 4
 _PART_BYTES: Final = 4 * 2**20
 
 
@@ -38,7 +36,7 @@ def mark(
     threshold: float = 0.0,
     intent: bool = False,
 ) -> Iterator[Marked]:
-    """The texts as they are marked, `BATCH` of them in memory at a time.
+    """The texts as they are marked, a batch of them in memory at a time.
 
     Raises ValueError where an intent is asked of a tagger that tells none.
     """
@@ -46,7 +44,7 @@ def mark(
         raise ValueError("the tagger tells no intent of a text")
     # Both hands of the tee are read in step, so it never holds more than a batch.
     shown, read = itertools.tee(texts)
-    found = tagger.pipe(read, labels=labels, threshold=threshold, batch_size=BATCH)
+    found = tagger.pipe(read, labels=labels, threshold=threshold)
     for text, entities in zip(shown, found, strict=True):
         odds = tagger.intent(text) if intent and isinstance(tagger, TokenTagger) else {}
         yield Marked(text, entities, max(odds, key=lambda name: odds[name]) if odds else None)
@@ -71,13 +69,23 @@ def parts_of(file: Path) -> Iterator[tuple[int, int]]:
 
     The file is read through once, and checked as `lines_of` does.
     """
-    start = at = count = 0
-    for at, _ in _placed(file, 0, None):
-        count += 1
-        if count % BATCH == 0 and (count >= _PART_LINES or at - start >= _PART_BYTES):
+    start = at = batches = 0
+    placed = iter(_placed(file, 0, None))
+    ends: list[int] = []
+
+    def lines() -> Iterator[str]:
+        for end, line in placed:
+            ends.append(end)
+            yield line
+
+    for _ in batches_of(lines(), BATCH):
+        batches += 1
+        at = ends[-1]
+        if batches == _PART_BATCHES or at - start >= _PART_BYTES:
             yield start, at
-            start, count = at, 0
-    if count:
+            start, batches = at, 0
+        ends.clear()
+    if at > start:
         yield start, at
 
 

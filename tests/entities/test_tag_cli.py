@@ -17,8 +17,9 @@ from litteragpt.entities import streaming
 from litteragpt.entities.folder import save_folder
 from litteragpt.entities.loading import load_encoder
 from litteragpt.entities.readers import read_jsonl
+from litteragpt.entities.reading import BATCH, BATCH_CHARS, batches_of
 from litteragpt.entities.sets import Example, SetConfig
-from litteragpt.entities.streaming import BATCH, lines_of, mark, parts_of
+from litteragpt.entities.streaming import lines_of, mark, parts_of
 from litteragpt.training.tagging import TaggingConfig, train_tagger
 
 TEXT = "Ana vive en Lugo hoy"
@@ -270,23 +271,31 @@ def save_lines(file: Path, count: int) -> Path:
 def test_a_corpus_is_marked_at_constant_memory(folder: Path, tmp_path: Path) -> None:
     tagger = load_encoder(folder)
     peaks = []
-    for count in (4 * BATCH, 4 * BATCH, 40 * BATCH):  # the first fills what is remembered
+    for count in (2 * BATCH, 2 * BATCH, 12 * BATCH):  # the first fills what is remembered
         file = save_lines(tmp_path / "texts.txt", count)
         tracemalloc.start()
         assert sum(len(each.entities) > 0 for each in mark(tagger, lines_of(file))) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] < 2 * peaks[1]  # all that was marked would be twenty times as much
+    assert peaks[2] < 2 * peaks[1]  # all that was marked would be six times as much
+
+
+def test_long_texts_are_read_a_few_at_a_time() -> None:
+    long = "x" * (BATCH_CHARS // 2)
+    texts = [long, "a", long, "b", "c", 2 * long, "d"]
+    assert list(batches_of(texts, BATCH)) == [texts[:3], texts[3:6], texts[6:]]
+    assert [len(each) for each in batches_of(["a"] * 7, 3)] == [3, 3, 1]
+    assert list(batches_of([], 3)) == []
 
 
 def test_parts_of_a_file_are_whole_batches(tmp_path: Path) -> None:
-    file = save_lines(tmp_path / "texts.txt", 70 * BATCH + 5)
+    file = save_lines(tmp_path / "texts.txt", 10 * BATCH + 5)
     parts = list(parts_of(file))
     assert len(parts) == 3
     assert [a for a, _ in parts[1:]] == [b for _, b in parts[:-1]]
     assert (parts[0][0], parts[-1][1]) == (0, file.stat().st_size)
     counts = [sum(1 for _ in lines_of(file, *part)) for part in parts]
-    assert counts == [32 * BATCH, 32 * BATCH, 6 * BATCH + 5]
+    assert counts == [4 * BATCH, 4 * BATCH, 2 * BATCH + 5]
     assert [line for part in parts for line in lines_of(file, *part)] == list(lines_of(file))
     (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbfa\nb")
     assert list(parts_of(tmp_path / "bom.txt")) == [(0, 6)]
@@ -296,8 +305,8 @@ def test_ray_gives_what_one_process_gives(
     command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ray")
-    monkeypatch.setattr(streaming, "_PART_LINES", BATCH)
-    file = save_lines(tmp_path / "texts.txt", 3 * BATCH + 9)
+    monkeypatch.setattr(streaming, "_PART_BATCHES", 1)
+    file = save_lines(tmp_path / "texts.txt", 2 * BATCH + 9)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -305,4 +314,4 @@ def test_ray_gives_what_one_process_gives(
     finally:
         torch.set_num_threads(threads)
     assert command.tag("--file", file, "--intent", "--engine", "ray", "--workers", "2") == alone
-    assert len(alone.splitlines()) == 3 * BATCH + 9
+    assert len(alone.splitlines()) == 2 * BATCH + 9
