@@ -8,6 +8,7 @@ the run that follows takes the job up where it is.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -21,23 +22,21 @@ FIRST_REFRESH_S = 0.25
 FIRST_SECONDS = 5.0
 """In a session that a link has just opened the browser is still loading the buttons' code; React
 would put that off for as long as updates keep coming."""
-NEW_SECONDS = 60.0
 REST_S = 1.0
-"""Where the browser is short of time, drawing a button whose code has come takes longer than one
-refresh, and each update begins it anew: while the session is new, the updates rest now and then,
-at times that lie further apart each time."""
+"""Where that browser is short of time, drawing a button whose code has come takes longer than one
+refresh, and each update begins it anew: so the updates rest now and then, at times that lie
+further apart each time."""
 
 
 def follow(job: Task, draw: Callable[[], None]) -> None:
     """Draw a running job until it is done, and then run the page anew: it has other buttons."""
-    opened = desk().began
-    began = time.monotonic()
-    rest_at = FIRST_REFRESH_S
+    opened, began = desk().began, time.monotonic()
+    rest_at = FIRST_REFRESH_S if began - opened < FIRST_SECONDS else math.inf
     while not job.done:
         draw()
         now = time.monotonic()
         pause = FIRST_REFRESH_S if now - opened < FIRST_SECONDS else REFRESH_S
-        if now - opened < NEW_SECONDS and now - began > rest_at:
+        if now - began > rest_at:
             rest_at = 2 * (now - began) + REST_S
             pause = REST_S
         job.join(pause)
