@@ -90,7 +90,7 @@ def build_portuguese(
     Writes `train.txt`, `validation.txt`, `tokenizer.json` and `corpus.json`, and beside them the
     two parts of either text, `…-wiki.txt` (sentences) and `…-lit.txt` (literature):
     `validation.txt` is its parts one after the other, `train.txt` has the documents of both
-    shuffled. Texts come from the folder `source`, or are downloaded and kept in `cache`
+    shuffled, sentences as often as `sentence_repeats` says. Texts come from the folder `source`, or are downloaded and kept in `cache`
     (default: `downloads` beside `out`). The same texts and configuration give the same files.
 
     Raises OSError (`books.SourceError`) where a text cannot be had, ValueError where what came
@@ -114,7 +114,11 @@ def build_portuguese(
     train, held_out = _split(documents, config)
     train, shared = _without_leaks(train, _lines(held_out), config.run_words, dropped)
     report(f"{shared:,} runs of {config.run_words} words shared with validation: taken out")
-    parts = {**_parts("train", train), **_parts("validation", held_out)}
+    parts = {
+        **_parts("train", train),
+        "train": _repeated(train, config),
+        **_parts("validation", held_out),
+    }
     for part, chosen in parts.items():
         if not chosen:
             raise ValueError(f"the texts are too short: nothing is left for {part}")
@@ -290,6 +294,17 @@ def _without_leaks(
         if not passes_left:
             break
     return _kept(train, keep, "shared", dropped), shared
+
+
+def _repeated(train: Sequence[Document], config: PortugueseConfig) -> list[Document]:
+    """The documents with those of sentences as often as is asked for, shuffled again if so."""
+    result = list(train)
+    sentences = [document for document in train if document.kind == SENTENCES]
+    for _ in range(config.sentence_repeats - 1):
+        result.extend(sentences)
+    if len(result) > len(train):
+        shuffle(result, random.Random(config.seed + 2))
+    return result
 
 
 def _kept(

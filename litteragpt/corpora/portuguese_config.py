@@ -90,6 +90,8 @@ class PortugueseConfig:
     validation_characters: int = 500_000
     validation_wiki: float = 0.5
     """The share of sentences in the validation text; the rest is literature."""
+    sentence_repeats: int = 1
+    """How often the documents of sentences stand in `train.txt`, where literature is much more."""
     near_duplicate: float = 0.8
     """The similarity (Jaccard, of runs of three words) from which a line is a copy."""
     run_words: int = 13
@@ -108,6 +110,7 @@ class PortugueseConfig:
         check_whole("block_lines", self.block_lines, 1, 1000)
         check_whole("validation_characters", self.validation_characters, 1000, 10**8)
         check_range("validation_wiki", self.validation_wiki, 0.05, 0.95)
+        check_whole("sentence_repeats", self.sentence_repeats, 1, 100)
         check_range("near_duplicate", self.near_duplicate, 0.1, 1.0)
         check_whole("run_words", self.run_words, 3, 100)
         if self.tokenizer not in ("bpe", "characters"):

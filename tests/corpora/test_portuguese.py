@@ -6,6 +6,7 @@ import json
 import random
 import tarfile
 import tomllib
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,21 @@ def test_several_vocabularies_of_one_corpus(source: Path, tmp_path: Path) -> Non
     assert (one.vocabulary, two.vocabulary) == (350, 320)
     assert chars.vocabulary < 100
     assert len({digests(each.folder)[f] for each in (one, two, chars) for f in ["train.txt"]}) == 1
+
+
+def test_sentences_stand_as_often_as_asked_for(source: Path, tmp_path: Path) -> None:
+    once, thrice = tmp_path / "once", tmp_path / "thrice"
+    build_portuguese("x", config(), once, source=source)
+    build_portuguese("x", config(sentence_repeats=3), thrice, source=source)
+    expected = Counter(lines_of(once, "train-lit"))
+    for line in lines_of(once, "train-wiki"):
+        expected[line] += 3
+    assert Counter(lines_of(thrice, "train")) == expected
+    for part in ("train-wiki", "train-lit", "validation"):
+        assert lines_of(thrice, part) == lines_of(once, part)
+    assert (once / "tokenizer.json").read_bytes() == (thrice / "tokenizer.json").read_bytes()
+    report = json.loads((thrice / "corpus.json").read_text(encoding="utf-8"))
+    assert report["characters"]["train"] == len((thrice / "train.txt").read_text("utf-8"))
 
 
 def test_a_change_of_the_texts_is_told(source: Path, tmp_path: Path) -> None:
