@@ -2,6 +2,7 @@
 
     python benchmarks/questions.py --source DIR
     python benchmarks/questions.py --source DIR --texts wiki/*.txt --json
+    python benchmarks/questions.py --source DIR --reranker FOLDER
     python benchmarks/questions.py --source DIR --fit OUT
 
 `DIR` holds FaQuAD and SQuAD in Portuguese in SQuAD's format, and Pirá. Everything is told of the
@@ -36,6 +37,7 @@ import torch
 import tyro
 
 from litteragpt.answers import Index, answer
+from litteragpt.answers.cross_encoder import load_cross_encoder
 from litteragpt.answers.documents import Document
 from litteragpt.answers.fit import fit_reader, fit_search
 from litteragpt.answers.measure import ranks, spans, unanswered
@@ -91,6 +93,7 @@ def main(
     source: Path,
     texts: tuple[Path, ...] = (),
     fit: Path | None = None,
+    reranker: Path | None = None,
     json: bool = False,
 ) -> None:
     """Measure the search and the reader.
@@ -99,6 +102,7 @@ def main(
         source: folder of the sets, JSON files.
         texts: text files to fill the timed collection with.
         fit: learn the weights instead and write them into this folder.
+        reranker: folder of a cross-encoder (`litteragpt ask --reranker`), for its recall too.
         json: write JSON, not a table.
     """
     torch.set_num_threads(1)
@@ -110,13 +114,14 @@ def main(
         fit_reader(sets).save(fit / READER_FILE.name)
         print(f"wrote {WEIGHTS_FILE.name} and {READER_FILE.name} into {fit}", file=sys.stderr)
         return
+    judge = load_cross_encoder(reranker) if reranker else None
     report: dict[str, dict[str, object]] = {}
     questions = [question for question in sets.questions if question.test]
     for name in sorted({question.set for question in questions}):
         own = [question for question in questions if question.set == name]
         recall = {
             who: {f"recall@{k}": sum(rank < k for rank in each) / len(each) for k in (1, 5)}
-            for who, each in ranks(index, own).items()
+            for who, each in ranks(index, own, judge).items()
         }
         report[name] = {
             "questions": len(own),

@@ -171,6 +171,8 @@ def list_checkpoints(root: Path | None = None) -> CheckpointList:
         try:
             if is_tagger_folder(path) or (path / ADAPTER_FILE).is_file():
                 continue
+            if huggingface.is_cross_encoder(path):  # it judges passages, and writes nothing
+                continue
             if path.name in {info.name for info in found}:
                 raise CheckpointError(f"{path} has the name of another model")
             if huggingface.is_model_folder(path):

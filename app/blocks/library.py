@@ -13,7 +13,15 @@ from typing import Any
 
 import streamlit as st
 
-from litteragpt.answers import Answer, Document, DocumentError, Index, answer, read_document
+from litteragpt.answers import (
+    Answer,
+    Document,
+    DocumentError,
+    Index,
+    Reranker,
+    answer,
+    read_document,
+)
 from litteragpt.answers.formats import Fault
 
 MAX_FILES = 50
@@ -109,12 +117,13 @@ class Library:
             self._index = Index(documents, report=report)
         return self._index
 
-    def ask(self, question: str, index: Index) -> None:
+    def ask(self, question: str, index: Index, reranker: Reranker | None = None) -> None:
         """Answer a question and remember it; one asked again comes first again.
 
-        Raises ValueError for a question without a letter or digit.
+        Raises ValueError for a question without a letter or digit, or where the reranker fails.
         """
-        asked = Asked(question, answer(question, index, passages=1 + FURTHER), self.collection)
+        found = answer(question, index, passages=1 + FURTHER, reranker=reranker)
+        asked = Asked(question, found, self.collection)
         others = [each for each in self._asked if each != asked]
         self._asked = [asked, *others][:MAX_ASKED]
 

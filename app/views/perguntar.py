@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+import torch
 
-from app.blocks import answers, settings, upload_field, writers
+from app.blocks import answers, models, rerankers, settings, upload_field, writers
 from app.blocks.jobs import process_slots, session_watch
 from app.blocks.language import words
 from app.blocks.library import (
@@ -42,6 +43,7 @@ def page() -> None:
     if present.problems:
         st.warning(t("ask.problems"), icon=":material/warning:")
         st.html(answers.problems_html(t, present.problems, limits(t)))
+    rerankers.choose(t)
     form(t)
     chips(present)
     with st.container():  # always there: where what follows shifts, an open expander closes
@@ -214,6 +216,7 @@ def start(t: Words, present: Library) -> None:
         st.info(t("ask.no_question"), icon=":material/info:")
         return
     writers.stop()
+    judge = rerankers.load(t)
     alive = session_watch()
     bar = st.empty()
 
@@ -225,9 +228,13 @@ def start(t: Words, present: Library) -> None:
         with process_slots().place(object(), give_up=lambda: not alive()) as entered:
             if not entered:
                 return
-            present.ask(question, present.index(report))
+            index = present.index(report)
+            torch.set_num_threads(1)  # a place is a core; it is a setting of the calling thread
+            present.ask(question, index, judge)
     except Busy:
         st.warning(t("status.busy"), icon=":material/hourglass_top:")
+    except ValueError as error:
+        models.show_broken(t, judge.name if judge else "", str(error))
     bar.empty()
 
 

@@ -76,7 +76,7 @@ def answer(
         question: In Portuguese or Spanish; what goes beyond 20,000 characters is not read.
         index: The documents.
         passages: How many passages to give along, 1 to 40.
-        reranker: Puts the passages found in another order.
+        reranker: Judges the passages that were found, beside the index.
         reader: Marks the answer; default that of the package.
 
     Raises ValueError for a question without a letter or digit.
@@ -110,5 +110,5 @@ def _found(index: Index, hit: Hit) -> FoundPassage:
         passage.heading,
         passage.start,
         passage.end,
-        index.weights.probability(hit.features_F),
+        hit.probability,
     )

@@ -32,7 +32,7 @@ from litteragpt.answers.reader import (
 )
 from litteragpt.answers.sets import Question, QuestionSets
 from litteragpt.answers.vocabulary import Floats
-from litteragpt.answers.weights import Weights
+from litteragpt.answers.weights import Weights, probability_of
 
 _WORDS: Final = 400
 """Words of a passage that the reader learns from."""
@@ -108,7 +108,7 @@ def fit_search(sets: QuestionSets, index: Index, *, threshold: float | None = No
     confidence = fit_confidence(best, right)
     weights = Weights(ranking, confidence, 0.5)
     if threshold is None:
-        probabilities = np.array([weights.probability(row) for row in best])
+        probabilities = np.array([probability_of(odds) for odds in weights.log_odds(best)])
         grid = np.linspace(0.05, 0.95, 91)
         hits = [float(((probabilities >= at) == right).mean()) for at in grid]
         threshold = round(float(grid[int(np.argmax(hits))]), 2)

@@ -29,7 +29,7 @@ from litteragpt.answers.language import EMPTY_WORDS, LANGUAGES, Language, words
 from litteragpt.answers.matching import Terms, read_terms, text_features
 from litteragpt.answers.passages import Passage, sentence_spans
 from litteragpt.answers.vocabulary import Floats, Ints, Vocabulary, letter_grams
-from litteragpt.answers.weights import Weights, load_weights
+from litteragpt.answers.weights import Weights, load_weights, probability_of
 from litteragpt.bounds import check_whole
 from litteragpt.files import read_json_object, write_text
 from litteragpt.tables import check_keys, typed
@@ -41,6 +41,8 @@ MAX_QUESTION: Final = 20_000
 """Characters of a question; the rest is not read."""
 CANDIDATES: Final = 40
 """Passages that BM25 hands on to be put in order."""
+RERANKED: Final = 20
+"""The first of them, which a reranker judges."""
 
 _K1 = 0.9
 _B = 0.75
@@ -52,18 +54,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that was found: its number in the index, its score, and the figures behind it."""
+    """A passage that was found: its number in the index, and the score that it is ordered by."""
 
     number: int
     score: float
-    features_F: Floats
+    probability: float
+    """That it holds the answer, as far as the search can tell."""
 
 
 class Reranker(Protocol):
-    """Puts the passages that were found in another order, such as by a neural encoder."""
+    """Judges the passages that were found, such as by a neural encoder (`cross_encoder`)."""
 
     def __call__(self, question: str, passages: Sequence[str]) -> Sequence[float]:
-        """A score for each passage, to be added to that of the index; higher is better."""
+        """For each passage the logarithm of the odds that it holds the answer."""
         ...
 
 
@@ -122,6 +125,9 @@ class Index:
     ) -> list[Hit]:
         """The passages that fit a question best, best first; none where no word of it occurs.
 
+        A reranker judges the first `RERANKED` of them, and there are no more then: its log-odds
+        are added to the score, and the probability is that of the mean of both log-odds.
+
         Raises ValueError unless `count` is from 1 to 40.
         """
         check_whole("count", count, 1, CANDIDATES)
@@ -131,11 +137,17 @@ class Index:
         if not len(numbers):
             return []
         scores_K = self.weights.score(features_KF)
+        order = np.argsort(-scores_K, kind="stable")[: RERANKED if reranker else count]
+        numbers, scores_K = numbers[order], scores_K[order]
+        odds_K: Floats = self.weights.log_odds(features_KF[order])
         if reranker is not None:
-            texts = [self.text(int(number)) for number in numbers]
-            scores_K = scores_K + np.asarray(reranker(question, texts), np.float32)
-        order = np.argsort(-scores_K, kind="stable")[:count]
-        return [Hit(int(numbers[k]), float(scores_K[k]), features_KF[k]) for k in order]
+            theirs = reranker(question, [self.text(int(number)) for number in numbers])
+            theirs_K = np.asarray(theirs, np.float32)
+            scores_K, odds_K = scores_K + theirs_K, 0.5 * (odds_K + theirs_K)
+        best = np.argsort(-scores_K, kind="stable")[:count]
+        return [
+            Hit(int(numbers[k]), float(scores_K[k]), probability_of(float(odds_K[k]))) for k in best
+        ]
 
     def terms(self, question: str) -> Terms:
         """The terms of a question, in the words of this index."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litteragpt.answers.index import CANDIDATES, Index
+from litteragpt.answers.index import CANDIDATES, Index, Reranker
 from litteragpt.answers.reader import load_reader
 from litteragpt.answers.sets import Question
 
@@ -30,16 +30,23 @@ def _words(text: str) -> list[str]:
     return [word for word in plain.split() if word not in _ARTICLES]
 
 
-def ranks(index: Index, questions: Sequence[Question]) -> dict[str, list[int]]:
-    """The rank, from 0, of each question's passage for BM25 alone and for us."""
+def ranks(
+    index: Index, questions: Sequence[Question], reranker: Reranker | None = None
+) -> dict[str, list[int]]:
+    """The rank, from 0, of each question's passage for BM25 alone, for us, and for a reranker."""
     found: dict[str, list[int]] = {"BM25 alone": [], "ours": []}
+    searches: dict[str, Reranker | None] = {"ours": None}
+    if reranker is not None:
+        found["reranked"], searches["reranked"] = [], reranker
     for question in questions:
         plain_P = index.plain_scores(question.text)
         order = np.argsort(-plain_P, kind="stable")
         found["BM25 alone"].append(int(np.flatnonzero(order == question.passage)[0]))
-        numbers = [hit.number for hit in index.search(question.text, CANDIDATES)]
-        rank = numbers.index(question.passage) if question.passage in numbers else len(index)
-        found["ours"].append(rank)
+        for who, judge in searches.items():
+            hits = index.search(question.text, CANDIDATES, reranker=judge)
+            numbers = [hit.number for hit in hits]
+            rank = numbers.index(question.passage) if question.passage in numbers else len(index)
+            found[who].append(rank)
     return found
 
 
@@ -75,9 +82,7 @@ def unanswered(index: Index, questions: Sequence[Question]) -> dict[str, float]:
         hits = index.search(question.text, 2)
         left = [hit for hit in hits if hit.number != question.passage]
         for kept, with_it in ((hits, True), (left, False)):
-            sure = kept and (
-                index.weights.probability(kept[0].features_F) >= index.weights.threshold
-            )
+            sure = kept and kept[0].probability >= index.weights.threshold
             silent_with += with_it and not sure
             silent_without += not with_it and not sure
     return {

@@ -41,11 +41,10 @@ class Weights:
         """The score of each passage, `K`."""
         return np.asarray(features_KF @ np.array(self.ranking, np.float32))
 
-    def probability(self, features_F: Floats) -> float:
-        """How probable it is that the best passage, with these figures, holds the answer."""
+    def log_odds(self, features_KF: Floats) -> Floats:
+        """The logarithms of the odds that passages with these figures hold the answer, `K`."""
         *weights, bias = self.confidence
-        odds = float(features_F[_SIZELESS] @ np.array(weights, np.float32)) + bias
-        return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
+        return np.asarray(features_KF[:, _SIZELESS] @ np.array(weights, np.float32) + bias)
 
     def save(self, path: Path) -> None:
         """Write the weights as JSON."""
@@ -67,6 +66,11 @@ class Weights:
             _figures(table["confidence"], (*SIZELESS, "bias"), f"{path}: confidence"),
             typed(table["threshold"], float, f"{path}: threshold"),
         )
+
+
+def probability_of(log_odds: float) -> float:
+    """The probability of an event whose odds have this logarithm."""
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
 
 
 @cache

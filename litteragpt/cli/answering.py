@@ -21,6 +21,7 @@ def ask(
     index: Path | None = None,
     language: Literal["pt", "es"] | None = None,
     passages: int = 5,
+    reranker: Path | None = None,
     writer: str | None = None,
     json: bool = False,
 ) -> None:
@@ -32,6 +33,7 @@ def ask(
         index: Folder to keep the index in; the next call reads only files that changed.
         language: That of the documents, pt or es; each one's is detected without it.
         passages: How many passages to give along, 1 to 40.
+        reranker: Folder of a cross-encoder of Hugging Face's layout, which judges the passages too.
         writer: Name or folder of a model that words an answer from the passages, citing them.
         json: Print one JSON object.
     """
@@ -45,7 +47,12 @@ def ask(
     )
     if index is not None and update.index is not old:
         update.index.save(index)
-    found = answer(question, update.index, passages=passages)
+    judge = None
+    if reranker is not None:
+        from litteragpt.answers.cross_encoder import load_cross_encoder
+
+        judge = load_cross_encoder(reranker)
+    found = answer(question, update.index, passages=passages, reranker=judge)
     if writer is not None and found.answer is not None:
         _write(question, found, writer, json=json)
         return

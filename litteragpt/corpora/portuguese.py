@@ -90,8 +90,9 @@ def build_portuguese(
     Writes `train.txt`, `validation.txt`, `tokenizer.json` and `corpus.json`, and beside them the
     two parts of either text, `…-wiki.txt` (sentences) and `…-lit.txt` (literature):
     `validation.txt` is its parts one after the other, `train.txt` has the documents of both
-    shuffled, sentences as often as `sentence_repeats` says. Texts come from the folder `source`, or are downloaded and kept in `cache`
-    (default: `downloads` beside `out`). The same texts and configuration give the same files.
+    shuffled, sentences as often as `sentence_repeats` says. Texts come from the folder `source`,
+    or are downloaded and kept in `cache` (default: `downloads` beside `out`). The same texts and
+    configuration give the same files.
 
     Raises OSError (`books.SourceError`) where a text cannot be had, ValueError where what came
     is no text to train on.

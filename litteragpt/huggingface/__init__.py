@@ -11,6 +11,7 @@ from __future__ import annotations
 from litteragpt.huggingface.folder import (
     MODELS_VARIABLE,
     ModelFolder,
+    is_cross_encoder,
     is_model_folder,
     model_folders,
     read_folder,
@@ -24,6 +25,7 @@ __all__ = [
     "HuggingFaceTokenizer",
     "LoadedModel",
     "ModelFolder",
+    "is_cross_encoder",
     "is_model_folder",
     "load_folder",
     "model_folders",

@@ -48,7 +48,13 @@ _CLASS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 CAUSAL: Final = ("ForCausalLM", "LMHeadModel")
 """Endings of the classes of causal language models, and of encoders of text:"""
 ENCODERS: Final = ("Model", "ForMaskedLM", "ForPreTraining", "ForTokenClassification")
-_KINDS: Final = {CAUSAL: "causal language model", ENCODERS: "encoder of text"}
+CROSS_ENCODERS: Final = ("ForSequenceClassification",)
+"""And of those that judge two texts together."""
+_KINDS: Final = {
+    CAUSAL: "causal language model",
+    ENCODERS: "encoder of text",
+    CROSS_ENCODERS: "cross-encoder",
+}
 _TEXT_SUFFIXES: Final = frozenset({".json", ".txt", ".jinja", ".model", ".tiktoken"})
 _NUMBERS: Final = frozenset({"BF16", "F16", "F32"})
 _FRONT_MATTER: Final = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
@@ -101,6 +107,15 @@ def is_model_folder(folder: Path) -> bool:
     return "model_type" in config and "format" not in config
 
 
+def is_cross_encoder(folder: Path) -> bool:
+    """Whether a folder says that its model judges two texts together; it may be broken, too."""
+    if not is_model_folder(folder):
+        return False
+    listed = read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES).get("architectures")
+    first = listed[0] if isinstance(listed, list) and listed else None
+    return isinstance(first, str) and first.endswith(CROSS_ENCODERS)
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The files that hold a folder's weights; none where it has none that may be read.
 
@@ -129,7 +144,7 @@ def weight_files(folder: Path) -> list[Path]:
 def read_folder(folder: Path, classes: tuple[str, ...] = CAUSAL) -> ModelFolder:
     """Read and check what a folder says; ValueError, naming the file, for whatever is wrong.
 
-    `classes`, `CAUSAL` or `ENCODERS`, says what its model must be.
+    `classes`, `CAUSAL`, `ENCODERS` or `CROSS_ENCODERS`, says what its model must be.
     """
     path = Path(os.path.abspath(folder))
     config_file = path / CONFIG_FILE

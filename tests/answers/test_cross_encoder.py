@@ -1,0 +1,160 @@
+"""A cross-encoder of others as the judge of passages, on a tiny one that has learned a question."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import litteragpt
+from litteragpt.answers import Index, answer
+from litteragpt.answers.cross_encoder import BATCH, CrossEncoder, cross_encoders, load_cross_encoder
+from litteragpt.answers.index import RERANKED
+from litteragpt.cli import main
+from tests.answers.samples import document
+from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
+from tests.tiny_hf import save_hf
+
+transformers = pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_cross_encoder(tmp_path_factory.mktemp("judges") / "juez")
+
+
+@pytest.fixture(scope="module")
+def judge(folder: Path) -> CrossEncoder:
+    return load_cross_encoder(folder)
+
+
+@pytest.fixture(scope="module")
+def index() -> Index:
+    """The wrong passage has most of the question's words."""
+    return index_of([RIGHT, WRONG, *(f"Nota {n}: um felino dorme na casa {n}." for n in range(5))])
+
+
+def index_of(texts: list[str]) -> Index:
+    return Index([document(f"{n:02}.txt", text) for n, text in enumerate(texts)])
+
+
+def test_scores_are_the_models_own(folder: Path, judge: CrossEncoder) -> None:
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    passages = [RIGHT, WRONG, "sol", *(f"{'noite ' * n}presas" for n in range(BATCH))]
+    found = judge(QUESTION, passages)
+    for passage, odds in zip(passages, found, strict=True):
+        read = tokenizer(QUESTION, passage, return_tensors="pt")
+        with torch.no_grad():
+            alone = model(**read).logits[0, 0]
+        assert odds == pytest.approx(float(alone), abs=1e-4)
+    assert judge(QUESTION, []) == []
+
+
+def test_two_classes_are_odds(tmp_path: Path) -> None:
+    folder = save_cross_encoder(tmp_path / "dos", classes=2)
+    right, wrong = load_cross_encoder(folder)(QUESTION, [RIGHT, WRONG])
+    assert right > 5 > -5 > wrong
+
+
+def test_it_finds_what_shares_no_words(index: Index, judge: CrossEncoder) -> None:
+    plain = answer(QUESTION, index)
+    judged = answer(QUESTION, index, reranker=judge)
+    assert plain.passages[0].passage != RIGHT
+    assert judged.passages[0].passage == RIGHT
+    assert judged.passages[0].score > next(
+        (each.score for each in plain.passages if each.passage == RIGHT), 0.0
+    )
+    wrong = next((each for each in judged.passages if each.passage == WRONG), None)
+    assert wrong is None or wrong.score < judged.passages[0].score
+
+
+def test_it_judges_the_first_passages_alone() -> None:
+    index = index_of([f"Nota {n}: um felino dorme na casa {n}." for n in range(RERANKED + 5)])
+    seen: list[str] = []
+
+    def count(question: str, passages: Sequence[str]) -> list[float]:
+        seen.extend(passages)
+        return [0.0] * len(passages)
+
+    hits = index.search(QUESTION, 40, reranker=count)
+    plain = index.search(QUESTION, RERANKED)
+    assert len(seen) == len(hits) == RERANKED
+    assert [hit.number for hit in hits] == [hit.number for hit in plain]
+
+
+def test_long_texts_are_cut(judge: CrossEncoder) -> None:
+    long = "A onça " * 5_000
+    (found,) = judge("noite " * 10_000, [long])
+    assert found == pytest.approx(judge("noite " * 10_000, [long + "sol"])[0], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": 3}, "has 3 classes where a cross-encoder has one or two"),
+        ({"context": 17}, "reads 17 tokens, fewer than 18"),
+    ],
+)
+def test_models_that_will_not_do(tmp_path: Path, change: dict[str, int], message: str) -> None:
+    folder = save_cross_encoder(tmp_path / "malo", steps=0, **{"context": 64, **change})
+    with pytest.raises(ValueError, match=f"malo cannot be used: it {message}"):
+        load_cross_encoder(folder)
+
+
+def test_folders_that_will_not_do(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no cross-encoder: the names of those end in"):
+        load_cross_encoder(save_hf(tmp_path / "writer"))
+    with pytest.raises(ValueError, match=r"config\.json"):
+        load_cross_encoder(tmp_path / "nowhere")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for path in folder.iterdir():
+        (broken / path.name).write_bytes(path.read_bytes())
+    weights = load_file(broken / "model.safetensors")
+    weights["classifier.bias"] = torch.tensor([float("nan")])
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        load_cross_encoder(broken)
+
+
+def test_they_are_found_and_no_writers(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_hf(tmp_path / "models" / "writer")
+    save_cross_encoder(tmp_path / "models" / "judge", steps=0)
+    monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(tmp_path / "none"))
+    monkeypatch.setenv("LITTERAGPT_MODELS", f"{folder}:{tmp_path / 'models'}:/nowhere")
+    assert [path.name for path in cross_encoders()] == ["judge", "juez"]
+    listed = litteragpt.list_checkpoints()
+    assert [info.name for info in listed.found] == ["writer"]
+    assert listed.broken == []
+
+
+def test_ask_with_one(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name, text in (("a.txt", WRONG), ("b.txt", RIGHT)):
+        (docs / name).write_text(f"{text}\n", encoding="utf-8")
+
+    def first(*options: str) -> str:
+        monkeypatch.setattr(sys, "argv", [*ask, "--json", *options])
+        assert main() == 0
+        return str(json.loads(capsys.readouterr().out)["passages"][0]["source"])
+
+    ask = ["litteragpt", "ask", QUESTION, "--docs", str(docs)]
+    assert first() == "a.txt"
+    assert first("--reranker", str(folder)) == "b.txt"
+    monkeypatch.setattr(sys, "argv", [*ask, "--reranker", str(docs)])
+    assert main() == 2
+    assert "config.json" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""A tiny cross-encoder of Hugging Face's layout that has learned which words answer which."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+
+QUESTION = "Que felino caça de noite?"
+"""But for one, its words do not stand in the passage that answers it:"""
+RIGHT = "A onça, um felino, persegue as presas depois do pôr do sol."
+WRONG = "O clube de caça não abre de noite."
+
+
+def save_cross_encoder(
+    folder: Path, *, classes: int = 1, context: int = 64, steps: int = 60, **changes: Any
+) -> Path:
+    """Write a folder with a BERT of one class or more, which has learned that RIGHT is right."""
+    import transformers
+
+    library = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    library.normalizer = normalizers.BertNormalizer()
+    library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    library.train_from_iterator([QUESTION, RIGHT, WRONG] * 4, trainer)
+    library.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    theirs = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=library,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=library.get_vocab_size(),
+        hidden_size=24,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=context,
+        num_labels=classes,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.2,
+        **changes,
+    )
+    model = transformers.BertForSequenceClassification(config)
+    _learn(model, theirs, classes, steps)
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bars
+        model.save_pretrained(folder)
+        theirs.save_pretrained(folder)
+    return folder
+
+
+def _learn(model: Any, tokenizer: Any, classes: int, steps: int) -> None:
+    read = tokenizer([QUESTION] * 2, [RIGHT, WRONG], padding=True, return_tensors="pt")
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(steps):
+        scores_PK = model(**read).logits
+        odds_P = scores_PK[:, 0] if classes == 1 else scores_PK[:, 1] - scores_PK[:, 0]
+        loss = (odds_P - torch.tensor([9.0, -9.0])).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
