@@ -51,9 +51,7 @@ class WordFeatures:
         word = unicodedata.normalize("NFC", word)
         if len(word) > LONGEST_WORD:
             word = word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
-        rows = [
-            value % self._rows for gram in grams(word.lower()) for value in _hashes(gram, HASHES)
-        ]
+        rows = gram_rows(word.lower(), self._rows)
         looks = shape(word)
         return (
             tuple(rows),
@@ -91,7 +89,14 @@ def shape(word: str) -> str:
     return "".join(found)
 
 
-def _hashes(gram: str, count: int) -> list[int]:
-    """`count` (up to 4) unsigned 32-bit hashes of an n-gram: the parts of its MurmurHash3."""
-    whole = mmh3.hash_bytes(gram.encode(), SEED, x64arch=True)
-    return [int.from_bytes(whole[4 * k : 4 * k + 4], "little") for k in range(count)]
+def gram_rows(word: str, rows: int) -> list[int]:
+    """For each n-gram of a word, the `HASHES` rows of a table that it has.
+
+    They are the first two 32-bit parts of its MurmurHash3, one after the other, as in `floret`.
+    """
+    found: list[int] = []
+    for gram in grams(word):
+        both, _ = mmh3.mmh3_x64_128_utupledigest(gram.encode(), SEED)
+        found.append((both & 0xFFFFFFFF) % rows)
+        found.append((both >> 32) % rows)
+    return found

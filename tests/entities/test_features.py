@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import mmh3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litteragpt.entities.features import LONGEST_WORD, WordFeatures, grams, shape
+from litteragpt.entities.features import (
+    HASHES,
+    LONGEST_WORD,
+    SEED,
+    WordFeatures,
+    gram_rows,
+    grams,
+    shape,
+)
 
 
 def test_grams_are_the_word_and_its_three_to_five_letters() -> None:
@@ -35,6 +44,16 @@ def test_case_is_the_shapes_alone_and_inflections_share_rows() -> None:
 def test_accents_composed_or_not_are_the_same() -> None:
     features = WordFeatures(4_096, 64)
     assert features("canción") == features("cancio\u0301n")
+
+
+@given(st.text(max_size=30), st.integers(2, 2**20))
+def test_rows_are_the_parts_of_the_hash(word: str, rows: int) -> None:
+    due = []
+    for gram in grams(word):
+        whole = mmh3.hash_bytes(gram.encode(), SEED, x64arch=True)
+        for part in range(HASHES):
+            due.append(int.from_bytes(whole[4 * part : 4 * part + 4], "little") % rows)
+    assert gram_rows(word, rows) == due
 
 
 @given(st.text(min_size=1, max_size=300))
