@@ -7,9 +7,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-import tokenizers
 import torch
-from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+
+from tests.tiny_hf import word_pieces
 
 QUESTION = "Que felino caça de noite?"
 """But for one, its words do not stand in the passage that answers it:"""
@@ -23,28 +23,11 @@ def save_cross_encoder(
     """Write a folder with a BERT of one class or more, which has learned that RIGHT is right."""
     import transformers
 
-    library = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    library.normalizer = normalizers.BertNormalizer()
-    library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False)
-    library.train_from_iterator([QUESTION, RIGHT, WRONG] * 4, trainer)
-    library.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    theirs = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=library,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
+    theirs = word_pieces([QUESTION, RIGHT, WRONG] * 4, 200, lowercase=True)
+    theirs.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
     torch.manual_seed(0)
     config = transformers.BertConfig(
-        vocab_size=library.get_vocab_size(),
+        vocab_size=len(theirs),
         hidden_size=24,
         intermediate_size=32,
         num_hidden_layers=1,

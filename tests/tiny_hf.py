@@ -69,6 +69,33 @@ def metaspace(*, fallback: bool) -> tokenizers.Tokenizer:
     return library
 
 
+def word_pieces(texts: list[str], vocabulary: int, *, lowercase: bool) -> Any:
+    """Word pieces for one text or two together, as BERT has them, as `transformers` reads them."""
+    import transformers
+
+    library = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    library.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=special, show_progress=False
+    )
+    library.train_from_iterator(texts, trainer)
+    library.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=library,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
+
+
 TOKENIZERS: Mapping[str, Callable[[], tokenizers.Tokenizer]] = MappingProxyType(
     {
         "byte level": byte_level,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tokenizers
 import torch
-from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from litteragpt.entities import huggingface as module
 from litteragpt.entities.huggingface import (
@@ -29,6 +29,7 @@ from litteragpt.training.own_records import Tuned
 from litteragpt.training.tagging_hf import train_huggingface
 from litteragpt.weights import CheckpointError
 from tests.entities.test_adapter import TEXT, save_own
+from tests.tiny_hf import word_pieces
 
 transformers = pytest.importorskip("transformers")
 
@@ -37,26 +38,12 @@ CONTEXT = 24
 
 def save_distilbert(folder: Path) -> Path:
     """A tiny DistilBERT for masked words, with word pieces as BERT has them."""
-    library = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    library.normalizer = normalizers.BertNormalizer(lowercase=False)
-    library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=90, special_tokens=special, show_progress=False)
-    library.train_from_iterator(["Trae el taladro de Eva", "Guarda el martillo de Luis"], trainer)
-    library.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    theirs = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=library,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
+    theirs = word_pieces(
+        ["Trae el taladro de Eva", "Guarda el martillo de Luis"], 90, lowercase=False
     )
     torch.manual_seed(0)
     config = transformers.DistilBertConfig(
-        vocab_size=library.get_vocab_size(),
+        vocab_size=len(theirs),
         dim=32,
         hidden_dim=48,
         n_layers=1,
