@@ -23,8 +23,12 @@ def save_cross_encoder(
     """Write a folder with a BERT of one class or more, which has learned that RIGHT is right."""
     import transformers
 
-    theirs = word_pieces([QUESTION, RIGHT, WRONG] * 4, 200, lowercase=True)
-    theirs.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    theirs = word_pieces(
+        [QUESTION, RIGHT, WRONG] * 4,
+        200,
+        lowercase=True,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=len(theirs),

@@ -69,7 +69,7 @@ def metaspace(*, fallback: bool) -> tokenizers.Tokenizer:
     return library
 
 
-def word_pieces(texts: list[str], vocabulary: int, *, lowercase: bool) -> Any:
+def word_pieces(texts: list[str], vocabulary: int, *, lowercase: bool, **options: Any) -> Any:
     """Word pieces for one text or two together, as BERT has them, as `transformers` reads them."""
     import transformers
 
@@ -93,6 +93,7 @@ def word_pieces(texts: list[str], vocabulary: int, *, lowercase: bool) -> Any:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+        **options,
     )
 
 
