@@ -14,6 +14,7 @@ from litteragpt.entities.folder import load_folder
 from litteragpt.entities.loading import load_tagger
 from litteragpt.entities.sets import ANYTHING, read_set
 from litteragpt.entities.synth import synth
+from litteragpt.training.causal_recipe import load_causal_recipe
 from litteragpt.training.masked import LAYERS, take_pretrained
 from litteragpt.training.tagger_recipe import load_tagger_recipe, train_recipe
 
@@ -121,6 +122,16 @@ def test_the_recipe_of_the_originals_mails_leaves_titles_open() -> None:
     assert titled
     assert all(each.tags[each.words.index("Mr")] in ("O", ANYTHING) for each in titled)
     assert not SHIPPED.parents[1].joinpath("checkpoints", "ner-mails").exists()
+
+
+def test_the_written_recipe_of_the_originals_mails_never_reads_the_held_out() -> None:
+    recipe = load_causal_recipe(SHIPPED.with_name("ner-causal-mails.toml"))
+    mails, made_up = recipe.sets
+    ((held_out, only),) = recipe.validation
+    assert mails.file != held_out.file
+    assert set(recipe.labels) == set(made_up.renamed.values()) == only
+    assert "dr" in made_up.before
+    assert not SHIPPED.parents[1].joinpath("checkpoints", recipe.name).exists()
 
 
 def test_a_tagger_starts_from_what_hidden_words_taught(
