@@ -62,13 +62,14 @@ class CrossEncoder:
         """For each passage the logarithm of the odds that it answers the question.
 
         Of what is too long for the model, the ends of the longer text are not read. Raises
-        ValueError where the model gives no finite score.
+        ValueError where the model fails or gives no finite score.
         """
         order = sorted(range(len(passages)), key=lambda number: len(passages[number]))
         found = [0.0] * len(passages)
         for at in range(0, len(order), BATCH):
             chosen = order[at : at + BATCH]
-            odds_P = self._log_odds(question[:MAX_QUESTION], [passages[k] for k in chosen])
+            with as_value_error(f"{self.name} cannot be used"):
+                odds_P = self._log_odds(question[:MAX_QUESTION], [passages[k] for k in chosen])
             for number, odds in zip(chosen, odds_P.tolist(), strict=True):
                 if not math.isfinite(odds):
                     raise ValueError(f"{self.name} gives a score that is not finite")
@@ -102,10 +103,16 @@ def load_cross_encoder(folder: Path) -> CrossEncoder:
 
 
 def cross_encoders() -> list[Path]:
-    """The folders of cross-encoders in `checkpoints/` and `$LITTERAGPT_MODELS`, by name."""
+    """The folders of cross-encoders in `checkpoints/` and `$LITTERAGPT_MODELS`, by name.
+
+    Of several with one name the first counts.
+    """
     try:
         below = list(checkpoints_root().iterdir())
     except OSError:
         below = []
-    found = dict.fromkeys(path for path in [*below, *model_folders()] if is_cross_encoder(path))
-    return sorted(found, key=lambda path: path.name)
+    found: dict[str, Path] = {}
+    for path in [*below, *model_folders()]:
+        if is_cross_encoder(path):
+            found.setdefault(path.name, path)
+    return [found[name] for name in sorted(found)]

@@ -137,7 +137,7 @@ class Index:
         if not len(numbers):
             return []
         scores_K = self.weights.score(features_KF)
-        order = np.argsort(-scores_K, kind="stable")[: RERANKED if reranker else count]
+        order = np.argsort(-scores_K, kind="stable")[: count if reranker is None else RERANKED]
         numbers, scores_K = numbers[order], scores_K[order]
         odds_K: Floats = self.weights.log_odds(features_KF[order])
         if reranker is not None:

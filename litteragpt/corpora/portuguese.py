@@ -115,11 +115,11 @@ def build_portuguese(
     train, held_out = _split(documents, config)
     train, shared = _without_leaks(train, _lines(held_out), config.run_words, dropped)
     report(f"{shared:,} runs of {config.run_words} words shared with validation: taken out")
-    parts = {
-        **_parts("train", train),
-        "train": _repeated(train, config),
-        **_parts("validation", held_out),
-    }
+    text = _repeated(train, config)
+    if len(text) > len(train):  # other lines meet in it
+        text, again = _without_leaks(text, _lines(held_out), config.run_words, dropped)
+        shared += again
+    parts = {**_parts("train", train), "train": text, **_parts("validation", held_out)}
     for part, chosen in parts.items():
         if not chosen:
             raise ValueError(f"the texts are too short: nothing is left for {part}")

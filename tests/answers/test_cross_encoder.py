@@ -123,6 +123,22 @@ def test_folders_that_will_not_do(folder: Path, tmp_path: Path) -> None:
         load_cross_encoder(broken)
 
 
+def test_a_model_that_fails_at_a_question_is_told_of(tmp_path: Path) -> None:
+    judge = load_cross_encoder(save_cross_encoder(tmp_path / "malo", steps=0))
+    judge._theirs.bert.embeddings.word_embeddings = torch.nn.Embedding(5, 24)  # too few words
+    with pytest.raises(ValueError, match="malo cannot be used: "):
+        judge(QUESTION, [RIGHT])
+
+
+def test_of_two_with_one_name_the_first_counts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = save_cross_encoder(tmp_path / folder.name, steps=0)
+    monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(tmp_path / "none"))
+    monkeypatch.setenv("LITTERAGPT_MODELS", f"{folder}:{other}")
+    assert cross_encoders() == [folder]
+
+
 def test_they_are_found_and_no_writers(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

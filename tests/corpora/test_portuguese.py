@@ -183,6 +183,9 @@ def test_sentences_stand_as_often_as_asked_for(source: Path, tmp_path: Path) -> 
     assert (once / "tokenizer.json").read_bytes() == (thrice / "tokenizer.json").read_bytes()
     report = json.loads((thrice / "corpus.json").read_text(encoding="utf-8"))
     assert report["characters"]["train"] == len((thrice / "train.txt").read_text("utf-8"))
+    numbers: dict[str, int] = {}
+    held_out = number_words(lines_of(thrice, "validation"), numbers)
+    assert shared_runs(number_words(lines_of(thrice, "train"), numbers), held_out, 13).runs == 0
 
 
 def test_a_change_of_the_texts_is_told(source: Path, tmp_path: Path) -> None:
