@@ -3,6 +3,7 @@
     python benchmarks/questions.py --source DIR
     python benchmarks/questions.py --source DIR --texts wiki/*.txt --json
     python benchmarks/questions.py --source DIR --reranker FOLDER
+    python benchmarks/questions.py --source DIR --encoder none
     python benchmarks/questions.py --source DIR --fit OUT
 
 `DIR` holds FaQuAD and SQuAD in Portuguese in SQuAD's format, and Pirá. Everything is told of the
@@ -10,14 +11,15 @@ test part alone: the questions of documents none of whose questions were learned
 collection is all passages of all sets together.
 
 - recall@1 and @5: whether the question's passage is the first, or among the first five. BM25
-  alone: Portuguese Snowball stems without accents and function words, same k1 and b.
+  alone: Portuguese Snowball stems without accents and function words, same k1 and b. Words: our
+  score without the sentence encoder. Meaning: with it, as `litteragpt ask` answers.
 - F1 of the answer's words against the marked one (SQuAD's measure in Portuguese: lower case, no
   punctuation, no articles): read from the right passage, and from the one that was found. Only
   questions whose answer stands in their passage; some translated ones do not.
 - unanswered: of the questions as they are, and of the same ones with their passage taken out of
   the collection, how many are left unanswered; precision and recall of that.
 - ms: median and 95th percentile of a whole `answer`, one thread, the collection filled up to
-  10,000 passages with pieces of `--texts`.
+  10,000 passages with pieces of `--texts`; with the encoder, which keeps what it has read.
 
 `--fit` learns the weights from the tuning part and writes `weights.json` and
 `reader.safetensors`, as they stand in the package.
@@ -29,17 +31,18 @@ import json as json_format
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
 
-from litteragpt.answers import Index, answer
+from litteragpt.answers import Index, Reranker, answer
 from litteragpt.answers.cross_encoder import load_cross_encoder
 from litteragpt.answers.documents import Document
 from litteragpt.answers.fit import fit_reader, fit_search
+from litteragpt.answers.meaning import DEFAULT_ENCODER, load_meaning
 from litteragpt.answers.measure import ranks, spans, unanswered
 from litteragpt.answers.reader import READER_FILE
 from litteragpt.answers.sets import Question, QuestionSets, passage_document, read_sets
@@ -66,7 +69,10 @@ def filling(texts: Sequence[Path], passages: int) -> Iterator[Document]:
 
 
 def speed(
-    sets: QuestionSets, texts: Sequence[Path], questions: Sequence[Question]
+    sets: QuestionSets,
+    texts: Sequence[Path],
+    questions: Sequence[Question],
+    judges: Mapping[str, Reranker | None],
 ) -> dict[str, float]:
     """Milliseconds of an answer over the filled collection, and of laying out the index."""
     documents = sets.documents()
@@ -76,23 +82,23 @@ def speed(
     built = time.perf_counter() - began
     step = max(1, len(questions) // TIMED)
     timed = questions[::step][:TIMED]
-    figures = []
-    for question in timed:
-        began = time.perf_counter()
-        answer(question.text, index)
-        figures.append((time.perf_counter() - began) * 1000)
-    return {
-        "passages": len(index),
-        "seconds to lay out": built,
-        "median ms": statistics.median(figures),
-        "95th percentile ms": float(np.percentile(figures, 95)),
-    }
+    report = {"passages": float(len(index)), "seconds to lay out": built}
+    for who, judge in judges.items():
+        figures = []
+        for question in timed:
+            began = time.perf_counter()
+            answer(question.text, index, reranker=judge)
+            figures.append((time.perf_counter() - began) * 1000)
+        report[f"{who}, median ms"] = statistics.median(figures)
+        report[f"{who}, 95th percentile ms"] = float(np.percentile(figures, 95))
+    return report
 
 
 def main(
     source: Path,
     texts: tuple[Path, ...] = (),
     fit: Path | None = None,
+    encoder: str = DEFAULT_ENCODER,
     reranker: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -102,6 +108,7 @@ def main(
         source: folder of the sets, JSON files.
         texts: text files to fill the timed collection with.
         fit: learn the weights instead and write them into this folder.
+        encoder: name or folder of a sentence encoder; none for words alone.
         reranker: folder of a cross-encoder (`litteragpt ask --reranker`), for its recall too.
         json: write JSON, not a table.
     """
@@ -114,22 +121,26 @@ def main(
         fit_reader(sets).save(fit / READER_FILE.name)
         print(f"wrote {WEIGHTS_FILE.name} and {READER_FILE.name} into {fit}", file=sys.stderr)
         return
-    judge = load_cross_encoder(reranker) if reranker else None
+    judges: dict[str, Reranker] = {}
+    if encoder != "none":
+        judges["meaning"] = load_meaning(encoder)
+    if reranker is not None:
+        judges[reranker.name] = load_cross_encoder(reranker)
+    ways: dict[str, Reranker | None] = {"words": None, **judges}
     report: dict[str, dict[str, object]] = {}
     questions = [question for question in sets.questions if question.test]
     for name in sorted({question.set for question in questions}):
         own = [question for question in questions if question.set == name]
-        recall = {
-            who: {f"recall@{k}": sum(rank < k for rank in each) / len(each) for k in (1, 5)}
-            for who, each in ranks(index, own, judge).items()
-        }
         report[name] = {
             "questions": len(own),
-            **recall,
-            "spans": spans(index, own),
-            "unanswered": unanswered(index, own),
+            **{
+                who: {f"recall@{k}": sum(rank < k for rank in each) / len(each) for k in (1, 5)}
+                for who, each in ranks(index, own, judges).items()
+            },
+            **{f"spans, {who}": spans(index, own, judge) for who, judge in ways.items()},
+            **{f"unanswered, {who}": unanswered(index, own, judge) for who, judge in ways.items()},
         }
-    timing = speed(sets, texts, questions)
+    timing = speed(sets, texts, questions, ways)
     if json:
         print(json_format.dumps({"sets": report, "speed": timing}, indent=2))
         return

@@ -46,6 +46,8 @@ from litteragpt.weights import (
 FORMAT: Final = 1
 TAGGER: Final = "encoder"
 """The architecture of taggers, which are no language models and are passed over here."""
+SENTENCES: Final = "sentence-encoder"
+"""The architecture of sentence encoders (`litteragpt.answers.encoder_folder`): passed over, too."""
 TAGGING: Final = "entities"
 """The `task` of language models that write entities and no text: they are taggers, too."""
 ROOT_VARIABLE: Final = "LITTERAGPT_CHECKPOINTS"
@@ -171,6 +173,8 @@ def list_checkpoints(root: Path | None = None) -> CheckpointList:
         try:
             if is_tagger_folder(path) or (path / ADAPTER_FILE).is_file():
                 continue
+            if is_encoder_folder(path):
+                continue
             if huggingface.is_cross_encoder(path):  # it judges passages, and writes nothing
                 continue
             if path.name in {info.name for info in found}:
@@ -194,11 +198,21 @@ def is_tagger_folder(folder: Path) -> bool:
 
     It may still be malformed.
     """
-    try:
-        config = read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES)
-    except (ValueError, OSError):
-        return False
+    config = _config_of(folder)
     return config.get("architecture") == TAGGER or config.get("task") == TAGGING
+
+
+def is_encoder_folder(folder: Path) -> bool:
+    """Whether a folder says of itself that it is a sentence encoder's; it may be malformed, too."""
+    return _config_of(folder).get("architecture") == SENTENCES
+
+
+def _config_of(folder: Path) -> dict[str, Any]:
+    """What `config.json` says; nothing where it cannot be read."""
+    try:
+        return read_json_object(folder / CONFIG_FILE, MAX_CONFIG_BYTES)
+    except (ValueError, OSError):
+        return {}
 
 
 def load_checkpoint(

@@ -1,4 +1,4 @@
-"""A cross-encoder of others that judges Perguntar's passages, too, where there is one to choose."""
+"""What judges Perguntar's passages besides their words: our encoder, or a cross-encoder."""
 
 from __future__ import annotations
 
@@ -8,45 +8,74 @@ import streamlit as st
 
 from app.blocks import models
 from app.i18n import Words
-from litteragpt.answers.cross_encoder import CrossEncoder, cross_encoders, load_cross_encoder
+from litteragpt.answers import Reranker
+from litteragpt.answers.cross_encoder import cross_encoders, load_cross_encoder
+from litteragpt.answers.encoder_folder import FILES
+from litteragpt.answers.meaning import DEFAULT_ENCODER, has_encoder, load_meaning
+from litteragpt.checkpoint import checkpoints_root
 from litteragpt.huggingface import weight_files
 
 KEY = "perguntar.reranker"
+WORDS_ALONE = ""
 
 
 def choose(t: Words) -> None:
-    """A choice of one, or of none; nothing where there is no folder of one."""
-    names = [path.name for path in cross_encoders()]
+    """A choice of one, or of words alone; nothing where there is none to choose.
+
+    Our own encoder, where it is there, is the choice at first.
+    """
+    names = _names()
     if not names:
         return
-    if st.session_state.get(KEY) not in names:
-        st.session_state[KEY] = ""
+    if st.session_state.get(KEY) not in (WORDS_ALONE, *names):
+        st.session_state[KEY] = DEFAULT_ENCODER if DEFAULT_ENCODER in names else WORDS_ALONE
+    labels = {WORDS_ALONE: t("reranker.none"), DEFAULT_ENCODER: t("reranker.meaning")}
     st.selectbox(
         t("reranker.label"),
-        ["", *names],
-        format_func=lambda name: name or t("reranker.none"),
+        [*names, WORDS_ALONE] if DEFAULT_ENCODER in names else [WORDS_ALONE, *names],
+        format_func=lambda name: labels.get(name, name),
         key=KEY,
         help=t("reranker.help"),
         persist_state="session",
     )
 
 
-def load(t: Words) -> CrossEncoder | None:
-    """The chosen one; where it cannot be used, says so and gives None."""
+def chosen() -> str:
+    """The name of the one that is chosen; `WORDS_ALONE` where none is."""
     name = st.session_state.get(KEY)
-    folder = next((path for path in cross_encoders() if path.name == name), None)
-    if folder is None:
+    return name if name in _names() else WORDS_ALONE
+
+
+def load(t: Words) -> Reranker | None:
+    """The chosen one; where it cannot be used, says so and gives None."""
+    name = chosen()
+    if not name:
         return None
     try:
-        stats = [path.stat() for path in weight_files(folder)]
+        ours = name == DEFAULT_ENCODER and has_encoder()
+        folder = checkpoints_root() / name if ours else _foreign()[name]
+        files = [folder / file for file in FILES] if ours else weight_files(folder)
+        stats = [path.stat() for path in files]
         with st.spinner(t("models.loading")):
-            return _load(folder, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
+            return _load(folder, ours, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
     except (ValueError, OSError) as error:
-        models.show_broken(t, folder.name, str(error))
+        models.show_broken(t, name, str(error))
         return None
+
+
+def _names() -> list[str]:
+    """Ours first."""
+    foreign = list(_foreign())
+    if not has_encoder():
+        return foreign
+    return [DEFAULT_ENCODER, *(name for name in foreign if name != DEFAULT_ENCODER)]
+
+
+def _foreign() -> dict[str, Path]:
+    return {path.name: path for path in cross_encoders()}
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _load(folder: Path, fingerprint: tuple[tuple[int, int], ...]) -> CrossEncoder:
-    """Loaded once per process, and again where the weights on disk have changed."""
-    return load_cross_encoder(folder)
+def _load(folder: Path, ours: bool, fingerprint: tuple[tuple[int, int], ...]) -> Reranker:
+    """Loaded once per process, and again where the files on disk have changed."""
+    return load_meaning(folder) if ours else load_cross_encoder(folder)

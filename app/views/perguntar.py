@@ -234,7 +234,7 @@ def start(t: Words, present: Library) -> None:
     except Busy:
         st.warning(t("status.busy"), icon=":material/hourglass_top:")
     except ValueError as error:
-        models.show_broken(t, judge.name if judge else "", str(error))
+        models.show_broken(t, rerankers.chosen(), str(error))
     bar.empty()
 
 

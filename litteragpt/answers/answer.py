@@ -89,7 +89,8 @@ def answer(
         return Answer(None, None, None, None, None, 0.0, ())
     document, passage = index.places[hits[0].number]
     text = index.text(hits[0].number)
-    if found[0].score < index.weights.threshold:
+    asked = reranker.threshold if reranker is not None else None
+    if found[0].score < (index.weights.threshold if asked is None else asked):
         return Answer(None, None, None, None, None, found[0].score, found)
     if passage.reply is not None:
         start, end = passage.reply, passage.end

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from litteragpt.answers.vocabulary import Floats
 from litteragpt.checkpoint import checkpoints_root
 from litteragpt.huggingface.faults import as_value_error
 from litteragpt.huggingface.folder import (
@@ -57,6 +59,18 @@ class CrossEncoder:
         self._theirs = theirs.eval()
         self._tokenizer = tokenizer
         self.name = name
+
+    @property
+    def threshold(self) -> None:
+        """That of the index."""
+        return None
+
+    def judge(
+        self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats
+    ) -> tuple[Floats, Floats]:
+        """See `Reranker`: its log-odds are added to the score; those given are the mean of both."""
+        mine_P = np.asarray(self(question, passages), np.float32)
+        return scores_P + mine_P, 0.5 * (log_odds_P + mine_P)
 
     def __call__(self, question: str, passages: Sequence[str]) -> list[float]:
         """For each passage the logarithm of the odds that it answers the question.

@@ -2,12 +2,15 @@
 
 Ranking: softmax over the candidates of each question, linear in their figures. Confidence:
 logistic regression of the best passage, right or with the right one taken out of the collection.
-Reader: softmax over the spans of the right passage.
+Reader: softmax over the spans of the right passage. Judgement: both of the first again, for what
+a sentence encoder says beside the score by words.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from litteragpt.answers.index import CANDIDATES, Index
+from litteragpt.answers.index import CANDIDATES, RERANKED, Index
 from litteragpt.answers.matching import FEATURES, SIZELESS
+from litteragpt.answers.meaning import FIGURES as MEANINGS
+from litteragpt.answers.meaning import Judgement
 from litteragpt.answers.reader import (
     FIGURES,
     INSIDE_FIGURES,
@@ -61,8 +66,7 @@ def fit_ranking(
         padded[row, : len(numbers)] = features
         there[row, : len(numbers)] = True
         right[row] = int(np.flatnonzero(numbers == question.passage)[0])
-    sizes = {name: sum(q.set == name for _, _, q in kept) for name in {q.set for _, _, q in kept}}
-    shares = torch.tensor([sizes[q.set] ** -0.5 for _, _, q in kept])
+    shares = _shares([question.set for _, _, question in kept])
     scale = padded[there].std(0) + 1e-6
     x_QKF = torch.tensor(padded / scale)
     mask_QK, right_Q = torch.tensor(there), torch.tensor(right)
@@ -79,20 +83,37 @@ def fit_ranking(
 
 def fit_confidence(best_NF: Floats, right_N: NDArray[np.bool_]) -> tuple[float, ...]:
     """The weights, and last the bias, of the odds that a best passage holds the answer."""
-    best_NF = best_NF[:, [FEATURES.index(name) for name in SIZELESS]]
-    scale = best_NF.std(0) + 1e-6
-    x_NF, y_N = torch.tensor(best_NF / scale), torch.tensor(right_N, dtype=torch.float32)
-    weight_F = torch.zeros(best_NF.shape[1], requires_grad=True)
+    return _fit_odds(best_NF[:, [FEATURES.index(name) for name in SIZELESS]], right_N, 3e-3)
+
+
+def _fit_odds(x_NF: Floats, right_N: NDArray[np.bool_], decay: float) -> tuple[float, ...]:
+    """Logistic regression: the weights, and last the bias."""
+    scale = x_NF.std(0) + 1e-6
+    scaled_NF, y_N = torch.tensor(x_NF / scale), torch.tensor(right_N, dtype=torch.float32)
+    weight_F = torch.zeros(x_NF.shape[1], requires_grad=True)
     bias = torch.zeros((), requires_grad=True)
 
     def loss() -> Tensor:
-        odds_N = x_NF @ weight_F + bias
-        penalty = 3e-3 * weight_F.square().sum()
+        odds_N = scaled_NF @ weight_F + bias
+        penalty = decay * weight_F.square().sum()
         return F.binary_cross_entropy_with_logits(odds_N, y_N) + penalty
 
     _minimise(loss, [weight_F, bias], 400)
     weights = weight_F.detach().numpy() / scale
     return (*(float(w) for w in weights), float(bias.detach()))
+
+
+def _shares(sets: Sequence[str]) -> Tensor:
+    """How much each question counts: each set by the root of its number of questions."""
+    sizes = Counter(sets)
+    return torch.tensor([sizes[name] ** -0.5 for name in sets])
+
+
+def _best_threshold(probabilities_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
+    """The probability that parts right from wrong best."""
+    grid = np.linspace(0.05, 0.95, 91)
+    hits = [float(((probabilities_N >= at) == right_N).mean()) for at in grid]
+    return round(float(grid[int(np.argmax(hits))]), 2)
 
 
 def fit_search(sets: QuestionSets, index: Index, *, threshold: float | None = None) -> Weights:
@@ -109,9 +130,7 @@ def fit_search(sets: QuestionSets, index: Index, *, threshold: float | None = No
     weights = Weights(ranking, confidence, 0.5)
     if threshold is None:
         probabilities = np.array([probability_of(odds) for odds in weights.log_odds(best)])
-        grid = np.linspace(0.05, 0.95, 91)
-        hits = [float(((probabilities >= at) == right).mean()) for at in grid]
-        threshold = round(float(grid[int(np.argmax(hits))]), 2)
+        threshold = _best_threshold(probabilities, right)
     return Weights(ranking, confidence, threshold)
 
 
@@ -139,6 +158,100 @@ def best_passages(
             best.append(features[ranked[0]])
             right.append(False)
     return np.array(best, np.float32), np.array(right, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The best passages of a question by words, at most `RERANKED`, and what is known of them."""
+
+    numbers_K: NDArray[np.int32]
+    scores_K: Floats
+    log_odds_K: Floats
+    figures_KF: Floats
+    right: int
+    set: str
+
+
+def fit_judgement(
+    index: Index,
+    questions: Sequence[Question],
+    figures: Callable[[str, Sequence[str]], Floats],
+    *,
+    steps: int = 300,
+) -> Judgement:
+    """How much meaning counts beside words, from questions whose passage is known.
+
+    `figures` are `litteragpt.answers.meaning.Meaning.figures`. Ranking and odds are learned as
+    those of words are, from the same questions; so is the threshold.
+    """
+    judged = [_judged(index, question, figures) for question in questions]
+    scale, ranking = _fit_meaning(judged, steps)
+    best, right = [], []
+    for each in judged:
+        scores_K = scale * each.scores_K + each.figures_KF @ np.array(ranking, np.float32)
+        order = [int(k) for k in np.argsort(-scores_K, kind="stable")]
+        others = [k for k in order if each.numbers_K[k] != each.right]
+        if order and each.numbers_K[order[0]] == each.right:
+            best.append([each.log_odds_K[order[0]], *each.figures_KF[order[0]]])
+            right.append(True)
+        if others:
+            best.append([each.log_odds_K[others[0]], *each.figures_KF[others[0]]])
+            right.append(False)
+    x_NF, right_N = np.array(best, np.float32), np.array(right, bool)
+    confidence = _fit_odds(x_NF, right_N, 1e-4)
+    *weights, bias = confidence
+    odds_N = x_NF @ np.array(weights, np.float32) + bias
+    probabilities = np.array([probability_of(float(odds)) for odds in odds_N])
+    return Judgement(scale, ranking, confidence, _best_threshold(probabilities, right_N))
+
+
+def _judged(
+    index: Index, question: Question, figures: Callable[[str, Sequence[str]], Floats]
+) -> _Judged:
+    numbers_K, features_KF = index.candidates(index.terms(question.text))
+    if not len(numbers_K):
+        empty = np.empty(0, np.float32)
+        return _Judged(
+            numbers_K, empty, empty, np.empty((0, len(MEANINGS)), np.float32), -1, question.set
+        )
+    scores_K = index.weights.score(features_KF)
+    order = np.argsort(-scores_K, kind="stable")[:RERANKED]
+    numbers_K = numbers_K[order]
+    return _Judged(
+        numbers_K,
+        scores_K[order],
+        index.weights.log_odds(features_KF[order]),
+        figures(question.text, [index.text(int(number)) for number in numbers_K]),
+        question.passage,
+        question.set,
+    )
+
+
+def _fit_meaning(judged: Sequence[_Judged], steps: int) -> tuple[float, tuple[float, ...]]:
+    """The scale of the score by words, and the weights of the figures."""
+    kept = [each for each in judged if each.right in each.numbers_K]
+    if not kept:
+        raise ValueError("no question's passage is among those that were found")
+    scores_QK = torch.zeros(len(kept), RERANKED)
+    there_QK = torch.zeros(len(kept), RERANKED, dtype=torch.bool)
+    x_QKF = torch.zeros(len(kept), RERANKED, len(MEANINGS))
+    for row, each in enumerate(kept):
+        there_QK[row, : len(each.numbers_K)] = True
+        scores_QK[row, : len(each.numbers_K)] = torch.from_numpy(each.scores_K)
+        x_QKF[row, : len(each.numbers_K)] = torch.from_numpy(each.figures_KF)
+    right_Q = torch.tensor([int(np.flatnonzero(e.numbers_K == e.right)[0]) for e in kept])
+    shares_Q = _shares([each.set for each in kept])
+    scale, weight_F = torch.ones(1), torch.zeros(len(MEANINGS))
+    for parameter in (scale, weight_F):
+        parameter.requires_grad_()
+
+    def loss() -> Tensor:
+        new_QK = (scale * scores_QK + x_QKF @ weight_F).masked_fill(~there_QK, -torch.inf)
+        each_Q = F.cross_entropy(new_QK, right_Q, reduction="none")
+        return (each_Q * shares_Q).sum() / shares_Q.sum() + 1e-4 * weight_F.square().mean()
+
+    _minimise(loss, [scale, weight_F], steps, rate=0.3)
+    return float(scale.detach()), tuple(weight_F.detach().tolist())
 
 
 def fit_reader(
@@ -181,8 +294,10 @@ def fit_reader(
     return Reader(shared_F.detach().numpy(), by_kind_KF.detach().numpy())
 
 
-def _minimise(loss: Callable[[], Tensor], parameters: list[Tensor], steps: int) -> None:
-    optimizer = torch.optim.Adam(parameters, lr=0.05)
+def _minimise(
+    loss: Callable[[], Tensor], parameters: list[Tensor], steps: int, rate: float = 0.05
+) -> None:
+    optimizer = torch.optim.Adam(parameters, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()

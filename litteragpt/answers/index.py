@@ -63,10 +63,17 @@ class Hit:
 
 
 class Reranker(Protocol):
-    """Judges the passages that were found, such as by a neural encoder (`cross_encoder`)."""
+    """Judges the passages that were found: by their meaning (`meaning`), or a `cross_encoder`."""
 
-    def __call__(self, question: str, passages: Sequence[str]) -> Sequence[float]:
-        """For each passage the logarithm of the odds that it holds the answer."""
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which on there is an answer; None: the index's own."""
+        ...
+
+    def judge(
+        self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats
+    ) -> tuple[Floats, Floats]:
+        """New scores to order the passages by, and log-odds that they hold the answer."""
         ...
 
 
@@ -125,8 +132,7 @@ class Index:
     ) -> list[Hit]:
         """The passages that fit a question best, best first; none where no word of it occurs.
 
-        A reranker judges the first `RERANKED` of them, and there are no more then: its log-odds
-        are added to the score, and the probability is that of the mean of both log-odds.
+        A reranker judges the first `RERANKED` of them, and there are no more then.
 
         Raises ValueError unless `count` is from 1 to 40.
         """
@@ -141,9 +147,8 @@ class Index:
         numbers, scores_K = numbers[order], scores_K[order]
         odds_K: Floats = self.weights.log_odds(features_KF[order])
         if reranker is not None:
-            theirs = reranker(question, [self.text(int(number)) for number in numbers])
-            theirs_K = np.asarray(theirs, np.float32)
-            scores_K, odds_K = scores_K + theirs_K, 0.5 * (odds_K + theirs_K)
+            texts = [self.text(int(number)) for number in numbers]
+            scores_K, odds_K = reranker.judge(question, texts, scores_K, odds_K)
         best = np.argsort(-scores_K, kind="stable")[:count]
         return [
             Hit(int(numbers[k]), float(scores_K[k]), probability_of(float(odds_K[k]))) for k in best

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -31,13 +31,12 @@ def _words(text: str) -> list[str]:
 
 
 def ranks(
-    index: Index, questions: Sequence[Question], reranker: Reranker | None = None
+    index: Index, questions: Sequence[Question], rerankers: Mapping[str, Reranker] | None = None
 ) -> dict[str, list[int]]:
-    """The rank, from 0, of each question's passage for BM25 alone, for us, and for a reranker."""
-    found: dict[str, list[int]] = {"BM25 alone": [], "ours": []}
-    searches: dict[str, Reranker | None] = {"ours": None}
-    if reranker is not None:
-        found["reranked"], searches["reranked"] = [], reranker
+    """The rank, from 0, of each question's passage for BM25 alone, for our score by words, and
+    for each of the rerankers, by name."""
+    searches: dict[str, Reranker | None] = {"words": None, **(rerankers or {})}
+    found: dict[str, list[int]] = {"BM25 alone": [], **{who: [] for who in searches}}
     for question in questions:
         plain_P = index.plain_scores(question.text)
         order = np.argsort(-plain_P, kind="stable")
@@ -50,7 +49,9 @@ def ranks(
     return found
 
 
-def spans(index: Index, questions: Sequence[Question]) -> dict[str, float]:
+def spans(
+    index: Index, questions: Sequence[Question], reranker: Reranker | None = None
+) -> dict[str, float]:
     """Mean F1 of what is read from the right passage, and from the first one found."""
     reader = load_reader()
     right, found = [], []
@@ -58,7 +59,8 @@ def spans(index: Index, questions: Sequence[Question]) -> dict[str, float]:
         if not question.spans:
             continue
         texts = [index.text(question.passage)]
-        texts += [index.text(hit.number) for hit in index.search(question.text, 1)]
+        hits = index.search(question.text, 1, reranker=reranker)
+        texts += [index.text(hit.number) for hit in hits]
         scores = []
         for text in texts:
             span = reader.read(question.text, text)
@@ -75,14 +77,18 @@ def spans(index: Index, questions: Sequence[Question]) -> dict[str, float]:
     }
 
 
-def unanswered(index: Index, questions: Sequence[Question]) -> dict[str, float]:
+def unanswered(
+    index: Index, questions: Sequence[Question], reranker: Reranker | None = None
+) -> dict[str, float]:
     """How the threshold parts questions that have their passage from those that have not."""
     silent_with = silent_without = 0
+    asked = reranker.threshold if reranker is not None else None
+    threshold = index.weights.threshold if asked is None else asked
     for question in questions:
-        hits = index.search(question.text, 2)
+        hits = index.search(question.text, 2, reranker=reranker)
         left = [hit for hit in hits if hit.number != question.passage]
         for kept, with_it in ((hits, True), (left, False)):
-            sure = kept and kept[0].probability >= index.weights.threshold
+            sure = kept and kept[0].probability >= threshold
             silent_with += with_it and not sure
             silent_without += not with_it and not sure
     return {

@@ -10,7 +10,7 @@ import sys
 
 import tyro
 
-from litteragpt.cli.answering import ask
+from litteragpt.cli.answering import ask, sentence_train
 from litteragpt.cli.entities import ner_data
 from litteragpt.cli.looking import evaluate, models
 from litteragpt.cli.making import data, reinforce, shard, train
@@ -37,6 +37,7 @@ def main() -> int:
         evaluate,
         *writing,
         *entities,
+        sentence_train,
         models,
         export,
         push,

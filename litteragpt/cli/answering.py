@@ -1,4 +1,4 @@
-"""Questions answered from documents: ask."""
+"""Questions answered from documents, and the encoder that compares what they mean."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction
 
 if TYPE_CHECKING:
-    from litteragpt.answers import Answer
+    from litteragpt.answers import Answer, Reranker
 
 
 def ask(
@@ -21,6 +21,7 @@ def ask(
     index: Path | None = None,
     language: Literal["pt", "es"] | None = None,
     passages: int = 5,
+    encoder: str | None = None,
     reranker: Path | None = None,
     writer: str | None = None,
     json: bool = False,
@@ -33,7 +34,9 @@ def ask(
         index: Folder to keep the index in; the next call reads only files that changed.
         language: That of the documents, pt or es; each one's is detected without it.
         passages: How many passages to give along, 1 to 40.
-        reranker: Folder of a cross-encoder of Hugging Face's layout, which judges the passages too.
+        encoder: Name or folder of a sentence encoder, which judges the passages by their meaning;
+            sentences-pt where it is there; none for words alone.
+        reranker: Folder of a cross-encoder of Hugging Face's layout, which judges instead.
         writer: Name or folder of a model that words an answer from the passages, citing them.
         json: Print one JSON object.
     """
@@ -47,11 +50,7 @@ def ask(
     )
     if index is not None and update.index is not old:
         update.index.save(index)
-    judge = None
-    if reranker is not None:
-        from litteragpt.answers.cross_encoder import load_cross_encoder
-
-        judge = load_cross_encoder(reranker)
+    judge = _judge(encoder, reranker)
     found = answer(question, update.index, passages=passages, reranker=judge)
     if writer is not None and found.answer is not None:
         _write(question, found, writer, json=json)
@@ -65,6 +64,21 @@ def ask(
         return
     print(found.answer)
     print(f"\n{found.passage}\n\n{found.source}, {found.score:.0%}", file=sys.stderr)
+
+
+def _judge(encoder: str | None, reranker: Path | None) -> Reranker | None:
+    """What judges the passages beside the index; None for words alone."""
+    if reranker is not None:
+        if encoder is not None:
+            raise ValueError("give --encoder or --reranker, not both")
+        from litteragpt.answers.cross_encoder import load_cross_encoder
+
+        return load_cross_encoder(reranker)
+    from litteragpt.answers.meaning import DEFAULT_ENCODER, has_encoder, load_meaning
+
+    if encoder == "none" or (encoder is None and not has_encoder()):
+        return None
+    return load_meaning(encoder or DEFAULT_ENCODER)
 
 
 def _write(question: str, found: Answer, writer: str, *, json: bool) -> None:
@@ -91,3 +105,51 @@ def _write(question: str, found: Answer, writer: str, *, json: bool) -> None:
         print(f"[{number}] is none of the passages", file=sys.stderr)
     for sentence in written.uncited:
         print(f"without a source: {sentence}", file=sys.stderr)
+
+
+def sentence_train(
+    recipe: Positional[Path],
+    /,
+    *,
+    teacher: Path,
+    questions: Path,
+    texts: tuple[Path, ...] = (Path("data"),),
+    device: str = "auto",
+    checkpoints: Path = Path("checkpoints"),
+    runs: Path = Path("runs"),
+    override: UseAppendAction[tuple[str, ...]] = (),
+) -> None:
+    """Train the sentence encoder of a recipe and publish it in a checkpoint folder.
+
+    Args:
+        recipe: Path of the recipe (TOML).
+        teacher: Folder of a sentence encoder of Hugging Face's layout, to learn from.
+        questions: Folder of FaQuAD, SQuAD in Portuguese and Pirá as JSON files.
+        texts: Folders in which the recipe's files are looked for.
+        device: auto, cpu, cuda or mps.
+        checkpoints: Folder to publish into.
+        runs: Folder to keep the teacher's vectors in.
+        override: TABLE.FIELD=VALUE in place of the recipe's, such as training.steps=500.
+    """
+    from litteragpt.answers.sets import read_sets
+    from litteragpt.training.precision import pick_device
+    from litteragpt.training.sentence_recipe import load_encoder_recipe, train_encoder_recipe
+    from litteragpt.training.sentence_teacher import Teacher
+
+    read = load_encoder_recipe(recipe, override)
+    chosen = pick_device(device)
+    asked = read_sets(questions)
+    info, recalls = train_encoder_recipe(
+        read,
+        teach=Teacher(teacher, read.teacher, chosen),
+        folders=texts,
+        asked=asked,
+        checkpoints=checkpoints,
+        runs=runs / read.name,
+        device=chosen,
+        report=lambda line: print(json_format.dumps(dict(line)), file=sys.stderr),
+    )
+    for name, ways in recalls.items():
+        for way, (first, fifth) in ways.items():
+            print(f"{name}, {way}: recall@1 {first:.3f}, @5 {fifth:.3f}", file=sys.stderr)
+    print(info.path)

@@ -16,6 +16,7 @@ from litteragpt.answers.index import INDEX_FILE
 from litteragpt.answers.language import detect_language, fold
 from litteragpt.answers.matching import FEATURES
 from litteragpt.answers.reader import KINDS, Reader, kind_of, load_reader
+from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.weights import Weights, load_weights
 from tests.answers.samples import OCEAN, SPANISH, UNIVERSITY, collection, document, docx_bytes
 
@@ -111,15 +112,29 @@ def test_names_are_told_apart_and_counts_checked(index: Index) -> None:
         index.search("baleias", 0)
 
 
-def test_a_reranker_has_its_say(index: Index) -> None:
-    def last_first(question: str, passages: Sequence[str]) -> Sequence[float]:
-        assert question == "livros da biblioteca"
-        return [1000.0 * ("Mancha" in passage or "oceano" in passage) for passage in passages]
+class LastFirst:
+    """Turns the order round; sure of nothing."""
 
+    threshold = 0.9
+
+    def judge(
+        self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats
+    ) -> tuple[Floats, Floats]:
+        assert question == "livros da biblioteca"
+        assert len(passages) == len(scores_P) == len(log_odds_P)
+        return -scores_P, np.zeros_like(log_odds_P)
+
+
+def test_a_reranker_has_its_say(index: Index) -> None:
     plain = index.search("livros da biblioteca", 40)
-    changed = index.search("livros da biblioteca", 40, reranker=last_first)
-    assert {hit.number for hit in plain} == {hit.number for hit in changed}
-    assert "biblioteca" in index.text(plain[0].number)
+    turned = index.search("livros da biblioteca", 40, reranker=LastFirst())
+    assert [hit.number for hit in turned] == [hit.number for hit in reversed(plain)]
+    assert {hit.probability for hit in turned} == {0.5}
+
+
+def test_a_reranker_has_a_threshold_of_its_own(index: Index) -> None:
+    assert answer("livros da biblioteca", index).answer is not None
+    assert answer("livros da biblioteca", index, reranker=LastFirst()).answer is None
 
 
 def test_a_saved_index_answers_the_same(index: Index, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import litteragpt
 from litteragpt.answers import Index, answer
 from litteragpt.answers.cross_encoder import BATCH, CrossEncoder, cross_encoders, load_cross_encoder
 from litteragpt.answers.index import RERANKED
+from litteragpt.answers.vocabulary import Floats
 from litteragpt.cli import main
 from tests.answers.samples import document
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
@@ -78,14 +79,19 @@ def test_it_judges_the_first_passages_alone() -> None:
     index = index_of([f"Nota {n}: um felino dorme na casa {n}." for n in range(RERANKED + 5)])
     seen: list[str] = []
 
-    def count(question: str, passages: Sequence[str]) -> list[float]:
-        seen.extend(passages)
-        return [0.0] * len(passages)
+    class Indifferent:
+        threshold = None
 
-    hits = index.search(QUESTION, 40, reranker=count)
+        def judge(
+            self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats
+        ) -> tuple[Floats, Floats]:
+            seen.extend(passages)
+            return scores_P, log_odds_P
+
+    hits = index.search(QUESTION, 40, reranker=Indifferent())
     plain = index.search(QUESTION, RERANKED)
     assert len(seen) == len(hits) == RERANKED
-    assert [hit.number for hit in hits] == [hit.number for hit in plain]
+    assert hits == plain
 
 
 def test_long_texts_are_cut(judge: CrossEncoder) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from litteragpt.answers import Index
-from litteragpt.answers.fit import fit_confidence, fit_ranking, fit_reader
+from litteragpt.answers.fit import fit_confidence, fit_judgement, fit_ranking, fit_reader
 from litteragpt.answers.matching import FEATURES, SIZELESS
 from litteragpt.answers.measure import f1, ranks, spans, unanswered
 from litteragpt.answers.sets import QuestionSets, read_sets
+from litteragpt.answers.vocabulary import Floats
 
 FACTS = (
     ("Paris", "França", 1163),
@@ -89,6 +91,26 @@ def test_weights_are_learned(sets: QuestionSets) -> None:
     assert weights[-1] < 0
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_meaning_tells_gets_its_weight(sets: QuestionSets, sign: int) -> None:
+    """A figure that tells the right passage, or one that tells wrong ones, and one of noise."""
+    index = Index(sets.documents())
+    rng = np.random.default_rng(2)
+    right = {question.text: question.passage for question in sets.questions}
+
+    def figures(question: str, passages: Sequence[str]) -> Floats:
+        is_right = [passage == sets.passages[right[question]] for passage in passages]
+        noise = rng.normal(size=len(passages)) * 0.1
+        return np.stack([sign * np.array(is_right), noise], 1).astype(np.float32)
+
+    judgement = fit_judgement(index, sets.questions, figures, steps=100)
+    assert sign * judgement.ranking[0] > 5 * abs(judgement.ranking[1])
+    assert sign * judgement.confidence[1] > abs(judgement.confidence[2])
+    assert 0.05 <= judgement.threshold <= 0.95
+    with pytest.raises(ValueError, match="no question's passage"):
+        fit_judgement(Index([]), sets.questions, figures)
+
+
 def test_the_reader_learns_to_mark_years(sets: QuestionSets) -> None:
     index = Index(sets.documents())
     reader = fit_reader(sets, epochs=12)
@@ -108,8 +130,8 @@ def test_measures(sets: QuestionSets) -> None:
     assert f1("", "casa") == 0
     index = Index(sets.documents())
     found = ranks(index, sets.questions)
-    assert set(found) == {"BM25 alone", "ours"}
-    assert found["ours"][0] == found["BM25 alone"][0] == 0
+    assert set(found) == {"BM25 alone", "words"}
+    assert found["words"][0] == found["BM25 alone"][0] == 0
     assert spans(index, sets.questions)["questions"] == 2 * len(FACTS)
     figures = unanswered(index, sets.questions)
     assert all(0 <= figure <= 1 for name, figure in figures.items() if name != "questions")

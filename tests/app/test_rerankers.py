@@ -1,4 +1,4 @@
-"""A cross-encoder of others on Perguntar: offered where there is one, asked, told of if broken."""
+"""What judges passages on Perguntar: offered where there is any, asked, told of if broken."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ pytest.importorskip("bm25s")
 from app.blocks import rerankers
 from app.blocks.library import Library
 from app.i18n import Words
+from litteragpt.answers.meaning import DEFAULT_ENCODER
 from tests.app.conftest import Open, calm
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
+from tests.tiny_sentences import save_encoder
 
 NAME = "juez"
 
@@ -69,3 +71,23 @@ def test_one_that_has_gone_is_let_go(open_app: Open, root: Path) -> None:
     (root / NAME / "config.json").unlink()
     assert first_passage(at) == WRONG
     assert not at.exception
+
+
+def test_our_encoder_is_asked_at_first_and_can_be_left_out(open_app: Open, tmp_path: Path) -> None:
+    save_encoder(tmp_path / DEFAULT_ENCODER)
+    at = open_app("perguntar", root=tmp_path)
+    t = Words("es")
+    assert at.selectbox(key=rerankers.KEY).options == [t("reranker.meaning"), t("reranker.none")]
+    assert at.selectbox(key=rerankers.KEY).value == DEFAULT_ENCODER
+    assert first_passage(at) == RIGHT
+    at.selectbox(key=rerankers.KEY).set_value(rerankers.WORDS_ALONE).run()
+    assert first_passage(at) == WRONG
+    calm(at)
+
+
+def test_a_broken_encoder_of_ours_is_told_of(open_app: Open, tmp_path: Path) -> None:
+    save_encoder(tmp_path / DEFAULT_ENCODER)
+    (tmp_path / DEFAULT_ENCODER / "words.txt").write_text("a\na\n", "utf-8")
+    at = open_app("perguntar", root=tmp_path)
+    assert first_passage(at) == WRONG
+    assert any("stands twice" in each.value for each in at.code)

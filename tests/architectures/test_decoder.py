@@ -14,6 +14,7 @@ from litteragpt.architectures.decoder import (
     DecoderConfig,
     SequenceDropout,
     causal_attention_in_blocks,
+    masked_attention,
 )
 
 CONFIG = DecoderConfig(vocab_size=40, context=12, layers=3, width=32, heads=4, hidden=48)
@@ -117,6 +118,15 @@ def test_attention_in_blocks_equals_the_library_s(length: int, block: int) -> No
     expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
     blocked = causal_attention_in_blocks(q, k, v, block)
     torch.testing.assert_close(blocked, expected, atol=1e-5, rtol=0)
+
+
+def test_masked_attention_is_the_librarys() -> None:
+    torch.manual_seed(1)
+    q, k, v = (torch.randn(2, 3, length, 8) for length in (5, 7, 7))
+    shown = torch.rand(2, 1, 1, 7) < 0.5
+    shown[..., 0] = True
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, shown)
+    torch.testing.assert_close(masked_attention(q, k, v, shown), expected, atol=1e-5, rtol=0)
 
 
 def test_training_and_evaluation_mode_agree_without_dropout(decoder: Decoder) -> None:

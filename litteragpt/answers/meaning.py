@@ -1,0 +1,159 @@
+"""Passages judged by what their sentences mean, with a sentence encoder of ours.
+
+The index compares words. A sentence encoder puts a question and each sentence of the passages that
+were found as vectors, and those that mean much the same lie close together, whatever their words.
+How much that counts beside the words is learned with the encoder's checkpoint.
+
+Shapes: P passages, S sentences, D dimensions, F figures.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from litteragpt.answers.passages import sentence_spans
+from litteragpt.answers.vocabulary import Floats
+from litteragpt.answers.words import WordRows
+from litteragpt.architectures.sentence_encoder import SentenceEncoder, sentences_of
+
+FIGURES: Final = ("best sentence", "passage")
+"""What a passage is judged by: the cosine between the question and its nearest sentence, and that
+between the question and the mean of all its sentences."""
+DEFAULT_ENCODER: Final = "sentences-pt"
+MOST_KEPT: Final = 4_096
+"""Passages whose vectors are kept, the last ones used: some 8 MB."""
+MOST_SENTENCES: Final = 64
+"""Of a passage; the rest is not read."""
+_WORDS: Final = 2_048
+"""Read at once, with what fills up shorter sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How much meaning counts beside words.
+
+    A passage's new score is `scale` times its score by words and the sum of its figures weighed by
+    `ranking`; the new logarithm of the odds that it holds the answer is the sum of the old one,
+    the figures and one, weighed by `confidence`. `threshold` is the probability from which on
+    an answer is given.
+    """
+
+    scale: float
+    ranking: tuple[float, ...]
+    confidence: tuple[float, ...]
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if len(self.ranking) != len(FIGURES) or len(self.confidence) != len(FIGURES) + 2:
+            raise ValueError(
+                f"a judgement weighs {len(FIGURES)} figures, and {len(FIGURES) + 2} for the odds"
+            )
+
+
+class Vectors:
+    """Sentences as vectors, by an encoder and the rows of its words."""
+
+    def __init__(self, encoder: SentenceEncoder, rows: WordRows) -> None:
+        self._encoder, self._rows = encoder.eval(), rows
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """`S, D`: their vectors, each of length one."""
+        read = [self._rows(text) for text in texts]
+        order = sorted(range(len(read)), key=lambda number: len(read[number]))
+        found_SD = np.zeros((len(read), self._encoder.config.dimensions), np.float32)
+        while order:
+            size = max(1, _WORDS // len(read[order[-1]]))  # the longest first
+            chosen, order = order[-size:], order[:-size]
+            batch = sentences_of([read[number] for number in chosen]).to(self._encoder.device)
+            found_SD[chosen] = self._encoder(batch).cpu().numpy()
+        return found_SD
+
+
+class Meaning:
+    """A reranker: `litteragpt.answers.index.Reranker`. Keeps the vectors of what it has read."""
+
+    def __init__(self, vectors: Vectors, judgement: Judgement, *, name: str) -> None:
+        self.vectors, self.judgement, self.name = vectors, judgement, name
+        self._kept: OrderedDict[str, Floats] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on there is an answer."""
+        return self.judgement.threshold
+
+    def judge(
+        self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats
+    ) -> tuple[Floats, Floats]:
+        """See `Reranker`."""
+        figures_PF = self.figures(question, passages)
+        mine = self.judgement
+        scores_P = mine.scale * scores_P + figures_PF @ np.array(mine.ranking, np.float32)
+        old, *weights, bias = mine.confidence
+        odds_P = old * log_odds_P + figures_PF @ np.array(weights, np.float32) + bias
+        return np.asarray(scores_P, np.float32), np.asarray(odds_P, np.float32)
+
+    def figures(self, question: str, passages: Sequence[str]) -> Floats:
+        """`P, F`: `FIGURES` of each passage."""
+        (question_D,) = self.vectors([question])
+        rows = [
+            (float((passage_SD @ question_D).max()), float(_mean(passage_SD) @ question_D))
+            for passage_SD in self._read(passages)
+        ]
+        return np.array(rows, np.float32).reshape(len(rows), len(FIGURES))
+
+    def _read(self, passages: Sequence[str]) -> list[Floats]:
+        """The vectors of the sentences of each passage, one at least, kept or new."""
+        with self._lock:
+            known = {text: self._kept[text] for text in passages if text in self._kept}
+        new = list(dict.fromkeys(text for text in passages if text not in known))
+        sentences = [_sentences(text) for text in new]
+        vectors_SD = self.vectors([each for group in sentences for each in group])
+        ends = np.cumsum([len(group) for group in sentences])
+        for text, group_SD in zip(new, np.split(vectors_SD, ends[:-1]), strict=False):
+            known[text] = group_SD
+        with self._lock:
+            for text in passages:
+                self._kept[text] = known[text]
+                self._kept.move_to_end(text)
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return [known[text] for text in passages]
+
+
+def has_encoder() -> bool:
+    """Whether there is a folder of the encoder that is taken where none is named."""
+    from litteragpt.checkpoint import checkpoints_root
+
+    return (checkpoints_root() / DEFAULT_ENCODER).is_dir()
+
+
+def load_meaning(name: str | Path = DEFAULT_ENCODER) -> Meaning:
+    """The reranker of a sentence encoder's checkpoint, by name or folder.
+
+    Raises CheckpointError for whatever is wrong with it.
+    """
+    from litteragpt.answers.encoder_folder import load_folder
+    from litteragpt.checkpoint import resolve
+
+    loaded = load_folder(resolve(name))
+    return Meaning(Vectors(loaded.encoder, loaded.rows), loaded.judgement, name=loaded.info.name)
+
+
+def _sentences(text: str) -> list[str]:
+    spans = sentence_spans(text)[:MOST_SENTENCES]
+    return [text[start:end] for start, end in spans] or [text]
+
+
+def _mean(vectors_SD: Floats) -> Floats:
+    mean_D = vectors_SD.mean(0)
+    return np.asarray(mean_D / max(float(np.linalg.norm(mean_D)), 1e-9), np.float32)

@@ -1,0 +1,209 @@
+"""What a sentence encoder learns from: texts with a role each, question or sentence.
+
+Besides sentences of running text there are single words, stretches of a few words, and questions
+made of such stretches: what a question asks for seldom is a whole sentence.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from litteragpt.answers.passages import sentence_spans
+from litteragpt.answers.sets import QuestionSets
+from litteragpt.answers.words import words_of
+from litteragpt.bounds import check_range, check_whole
+from litteragpt.entities.readers import read_records
+from litteragpt.tables import from_table
+
+LINES: Final = "lines"
+MARKED: Final = "marked"
+WORDS: Final = "words"
+FORMATS: Final = (LINES, MARKED, WORDS)
+_STRETCH: Final = (2, 8)
+"""Words of a stretch, at least and at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSet:
+    """A set of sentences, or of words by frequency (of the package `wordfreq`)."""
+
+    title: str
+    licence: str
+    address: str = ""
+    file: str = ""
+    """Below the folders of texts; for words, empty."""
+    format: str = LINES
+    """lines: running text. marked: words and tags (`litteragpt.entities.readers`). words."""
+    language: str = "pt"
+    most: int = 0
+    """Sentences or words, drawn among all; 0 for all."""
+    shortest: int = 1
+    longest: int = 2_000
+    """Characters."""
+    repeats: float = 1.0
+    """How often each is learned from in a round; below 1, the share that is."""
+    stretches: bool = False
+    """Whether stretches and questions are made from these."""
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> TextSet:
+        """From a recipe. Raises ValueError for a figure out of bounds."""
+        made = from_table(cls, table, "sets")
+        if made.format not in FORMATS:
+            raise ValueError(f"sets.format must be one of {', '.join(FORMATS)}")
+        if (made.format == WORDS) != (not made.file):
+            raise ValueError("sets.file is due for running text, and for that alone")
+        check_whole("sets.most", made.most, 0, 10**9)
+        check_whole("sets.shortest", made.shortest, 1, 10**6)
+        check_whole("sets.longest", made.longest, made.shortest, 10**6)
+        check_range("sets.repeats", made.repeats, 0.0, 1_000.0)
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeTexts:
+    """What is made of stretches, and how much the questions of the question sets count."""
+
+    stretches: int = 40_000
+    questions: int = 40_000
+    templates: tuple[str, ...] = ("O que é {}?",)
+    """Of questions; `{}` stands for a stretch."""
+    asked: float = 4.0
+    """Repeats of the questions to learn from, and of the sentences of their passages."""
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> MadeTexts:
+        """From a recipe. Raises ValueError for a figure out of bounds."""
+        made = from_table(cls, table, "made")
+        check_whole("made.stretches", made.stretches, 0, 10**8)
+        check_whole("made.questions", made.questions, 0, 10**8)
+        check_range("made.asked", made.asked, 0.0, 1_000.0)
+        if not made.templates or any(each.count("{}") != 1 for each in made.templates):
+            raise ValueError("each of made.templates needs one {}")
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to learn from."""
+
+    text: str
+    question: bool
+    repeats: float
+    single: bool = False
+    """Whether it is a word by itself."""
+
+
+def gather(
+    sets: Sequence[TextSet],
+    made: MadeTexts,
+    folders: Sequence[Path],
+    asked: QuestionSets | None,
+    *,
+    seed: int,
+) -> list[Text]:
+    """All texts of a recipe. Of `asked`, only what may be learned from is.
+
+    Raises ValueError where a file is missing or malformed.
+    """
+    rng = random.Random(seed)
+    found: list[Text] = []
+    sources: list[str] = []
+    for each in sets:
+        texts = list(_read(each, folders, rng))
+        found += [Text(text, False, each.repeats, each.format == WORDS) for text in texts]
+        if each.stretches:
+            sources += texts
+    if asked is not None:
+        for text, question in _learned_from(asked):
+            found.append(Text(text, question, made.asked))
+            if not question:
+                sources.append(text)
+    pieces = _stretches(sources, made.stretches + made.questions, rng)
+    cut = min(made.stretches, len(pieces))
+    found += [Text(text, False, 1.0) for text in pieces[:cut]]
+    for text in pieces[cut:]:
+        found.append(Text(rng.choice(made.templates).replace("{}", text), True, 1.0))
+    return found
+
+
+def vocabulary(sets: Sequence[TextSet], words: Mapping[str, int]) -> list[str]:
+    """The most frequent words of each language, as many as `words` says, and the question mark."""
+    found = ["?"]
+    for language, most in words.items():
+        found += _frequent(language, most)
+    return list(dict.fromkeys(found))
+
+
+def _read(each: TextSet, folders: Sequence[Path], rng: random.Random) -> Iterator[str]:
+    if each.format == WORDS:
+        yield from (word for word in _frequent(each.language, each.most) if len(word) > 2)
+        return
+    path = next((folder / each.file for folder in folders if (folder / each.file).is_file()), None)
+    if path is None:
+        raise ValueError(f"none of the folders of texts holds {each.file}")
+    texts = [
+        text
+        for text in (_marked(path) if each.format == MARKED else _lines(path))
+        if each.shortest <= len(text) <= each.longest
+    ]
+    if each.most and each.most < len(texts):
+        texts = rng.sample(texts, each.most)
+    yield from texts
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield from (line[start:end] for start, end in sentence_spans(line.strip()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _marked(path: Path) -> Iterator[str]:
+    yield from (record.text for record in read_records(path))
+
+
+def _frequent(language: str, most: int) -> list[str]:
+    """The most frequent words of a language."""
+    try:
+        import wordfreq
+    except ImportError as error:
+        raise ValueError(
+            "words by frequency need the package wordfreq: pip install 'litteragpt[data]'"
+        ) from error
+    found: list[str] = []
+    for word in wordfreq.iter_wordlist(language, wordlist="large"):
+        if words_of(word) == [word] and not any(character.isdigit() for character in word):
+            found.append(word)
+            if len(found) == most:
+                break
+    return found
+
+
+def _learned_from(asked: QuestionSets) -> Iterator[tuple[str, bool]]:
+    """The questions that may be learned from, and the sentences of their passages."""
+    held = {question.passage for question in asked.questions if question.test}
+    learned = {question.passage for question in asked.questions if not question.test}
+    for number in sorted(learned - held):
+        passage = asked.passages[number]
+        yield from ((passage[start:end], False) for start, end in sentence_spans(passage))
+    yield from ((question.text, True) for question in asked.questions if not question.test)
+
+
+def _stretches(sources: Sequence[str], most: int, rng: random.Random) -> list[str]:
+    found: list[str] = []
+    for text in sources:
+        words = text.split()
+        for _ in range(2):
+            size = rng.randint(*_STRETCH)
+            if len(words) > size:
+                at = rng.randrange(len(words) - size)
+                found.append(" ".join(words[at : at + size]).strip('.,;:()"'))
+    rng.shuffle(found)
+    return [each for each in found if each][:most]
