@@ -16,7 +16,8 @@ from app.blocks.navigation import header
 from app.blocks.palette import inks
 from app.blocks.streamed_text import escape
 from app.i18n import Words
-from litteragpt.checkpoint import CheckpointInfo, read_metrics
+from litteragpt.answers.encoder_folder import encoder_names, read_folder
+from litteragpt.checkpoint import CheckpointInfo, read_metrics, resolve
 from litteragpt.entities.loading import describe_tagger
 
 PAGE = "modelos"
@@ -26,19 +27,22 @@ _IMAGE = re.compile(r"!(?=\[)")
 def page() -> None:
     t = words()
     header(t("models.title"), t("models.subtitle"))
-    listed, offered = models.found(), taggers.found()
-    if not listed.found and not offered:
+    listed, offered, encoders = models.found(), taggers.found(), encoder_names()
+    if not listed.found and not offered and not encoders:
         models.none_found(t, listed)
         return
     writers = {info.name: info for info in listed.found}
     labels = {name: models.label(t, info) for name, info in writers.items()}
     labels |= {info.name: f"{info.name} · {t('models.writes.entities')}" for info in offered}
+    labels |= {name: f"{name} · {t('models.writes.meanings')}" for name in encoders}
     name = models.choose_name(t, labels, key=settings.state_key(PAGE, "model"))
     playing = False
     if name in writers:
         metrics = models.metrics(t, writers[name])
         samples = [line for line in metrics if isinstance(line.get("sample"), str)]
         playing = about(t, writers[name], metrics, samples)
+    elif name in encoders:
+        about_encoder(t, name)
     else:
         about_tagger(t, name)
     for path, reason in listed.broken:
@@ -84,6 +88,24 @@ def about_tagger(t: Words, name: str) -> None:
         st.subheader(t("models.curves"), anchor=False)
         figure = charts.scores_figure(t, metrics, inks())
         charts.show(figure, key="modelos.scores", alt=t("models.scores_alt"))
+    papers(t, info.card, info.config)
+
+
+def about_encoder(t: Words, name: str) -> None:
+    """One sentence encoder: figures and card."""
+    try:
+        info, _, _ = read_folder(resolve(name))
+    except ValueError as error:
+        models.show_broken(t, name, str(error))
+        return
+    shown = [
+        (t("models.parameters"), models.parameters(t, info.parameters)),
+        (t("models.words"), t.count(info.model.words)),
+        (t("models.size"), models.megabytes(t, info.path)),
+    ]
+    for column, (label, value) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, value, border=True)
+    st.caption(t("models.meanings_explained"))
     papers(t, info.card, info.config)
 
 

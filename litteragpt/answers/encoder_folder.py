@@ -25,6 +25,8 @@ from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
     MAX_CONFIG_BYTES,
     SENTENCES,
+    checkpoints_root,
+    is_encoder_folder,
 )
 from litteragpt.files import read_json_object, read_text
 from litteragpt.tables import check_keys, from_table
@@ -55,9 +57,16 @@ class EncoderInfo:
     path: Path
     model: SentenceEncoderConfig
     judgement: Judgement
-    training: Mapping[str, Any]
+    config: Mapping[str, Any]
+    """The whole of `config.json`."""
     parameters: int
     card: str
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """What `config.json` says of how it was trained."""
+        training: Mapping[str, Any] = self.config["training"]
+        return training
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,15 @@ class LoadedEncoder:
         return self.info.judgement
 
 
+def encoder_names(root: Path | None = None) -> list[str]:
+    """The names of the sentence encoders below `root` (`checkpoints_root()`), sorted."""
+    try:
+        paths = sorted((root or checkpoints_root()).iterdir())
+    except OSError:
+        return []
+    return [p.name for p in paths if not p.name.startswith(".") and is_encoder_folder(p)]
+
+
 def read_folder(folder: Path) -> tuple[EncoderInfo, SentenceEncoder, WordRows]:
     """What a folder says, its encoder on the meta device (shapes without memory), its words.
 
@@ -81,9 +99,8 @@ def read_folder(folder: Path) -> tuple[EncoderInfo, SentenceEncoder, WordRows]:
     """
     path = Path(os.path.abspath(folder))
     with faults_as_checkpoint_errors(path, FILES):
-        config = _read_config(path / CONFIG_FILE)
+        config, model, judgement = _read_config(path / CONFIG_FILE)
         card = read_text(path / CARD_FILE, MAX_CARD_BYTES)
-        model: SentenceEncoderConfig = config["model"]
         rows = WordRows.load(path / WORDS_FILE, model.grams, model.longest)
         if len(rows.words) != model.words:
             raise CheckpointError(
@@ -94,9 +111,7 @@ def read_folder(folder: Path) -> tuple[EncoderInfo, SentenceEncoder, WordRows]:
             encoder = SentenceEncoder(model)
         check_layout(path / WEIGHTS_FILE, encoder.state_dict())
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    info = EncoderInfo(
-        path.name, path, model, config["judgement"], config["training"], parameters, card
-    )
+    info = EncoderInfo(path.name, path, model, judgement, config, parameters, card)
     return info, encoder, rows
 
 
@@ -146,7 +161,7 @@ def save_folder(
     return dataclasses.replace(loaded.info, path=folder, name=folder.name)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> tuple[dict[str, Any], SentenceEncoderConfig, Judgement]:
     config = read_json_object(path, MAX_CONFIG_BYTES)
     check_keys(config, _KEYS, _KEYS, str(path))
     if type(config["format"]) is not int or config["format"] != FORMAT:
@@ -161,4 +176,4 @@ def _read_config(path: Path) -> dict[str, Any]:
     model = from_table(SentenceEncoderConfig, config["model"], f"{path}: model", complete=True)
     model.validate()
     judgement = from_table(Judgement, config["judgement"], f"{path}: judgement", complete=True)
-    return {**config, "model": model, "judgement": judgement}
+    return config, model, judgement

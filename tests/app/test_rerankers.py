@@ -91,3 +91,16 @@ def test_a_broken_encoder_of_ours_is_told_of(open_app: Open, tmp_path: Path) -> 
     at = open_app("perguntar", root=tmp_path)
     assert first_passage(at) == WRONG
     assert any("stands twice" in each.value for each in at.code)
+
+
+def test_our_encoder_stands_among_the_models(open_app: Open, tmp_path: Path) -> None:
+    save_encoder(tmp_path / DEFAULT_ENCODER)
+    at = open_app("modelos", root=tmp_path)
+    t = Words("es")
+    calm(at)
+    assert [each.label for each in at.metric] == [
+        t("models.parameters"),
+        t("models.words"),
+        t("models.size"),
+    ]
+    assert any("Learned from three sentences" in each.value for each in at.markdown)
