@@ -1,7 +1,9 @@
 """What a sentence encoder learns from: texts with a role each, question or sentence.
 
 Besides sentences of running text there are single words, stretches of a few words, and questions
-made of such stretches: what a question asks for seldom is a whole sentence.
+made of such stretches: what a question asks for seldom is a whole sentence. More questions are made
+of those to learn from, by putting other content words into them. What ends in a question mark is a
+question wherever it stands.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from litteragpt.answers.language import EMPTY_WORDS, fold
 from litteragpt.answers.passages import sentence_spans
 from litteragpt.answers.sets import QuestionSets
 from litteragpt.answers.words import words_of
@@ -25,6 +28,8 @@ WORDS: Final = "words"
 FORMATS: Final = (LINES, MARKED, WORDS)
 _STRETCH: Final = (2, 8)
 """Words of a stretch, at least and at most."""
+_MARKS: Final = '.,;:?!()"“”'
+_EMPTY: Final = EMPTY_WORDS | {"por", "porque", "quantos", "ano", "tipo", "nome", "pode", "podem"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,8 @@ class MadeTexts:
 
     stretches: int = 40_000
     questions: int = 40_000
+    exchanged: int = 40_000
+    """Questions to learn from, with some of their content words exchanged."""
     templates: tuple[str, ...] = ("O que é {}?",)
     """Of questions; `{}` stands for a stretch."""
     asked: float = 4.0
@@ -81,6 +88,7 @@ class MadeTexts:
         made = from_table(cls, table, "made")
         check_whole("made.stretches", made.stretches, 0, 10**8)
         check_whole("made.questions", made.questions, 0, 10**8)
+        check_whole("made.exchanged", made.exchanged, 0, 10**8)
         check_range("made.asked", made.asked, 0.0, 1_000.0)
         if not made.templates or any(each.count("{}") != 1 for each in made.templates):
             raise ValueError("each of made.templates needs one {}")
@@ -115,19 +123,21 @@ def gather(
     sources: list[str] = []
     for each in sets:
         texts = list(_read(each, folders, rng))
-        found += [Text(text, False, each.repeats, each.format == WORDS) for text in texts]
+        words = each.format == WORDS
+        found += [Text(text, text.endswith("?"), each.repeats, words) for text in texts]
         if each.stretches:
             sources += texts
+    real: list[str] = []
     if asked is not None:
         for text, question in _learned_from(asked):
             found.append(Text(text, question, made.asked))
-            if not question:
-                sources.append(text)
+            (real if question else sources).append(text)
     pieces = _stretches(sources, made.stretches + made.questions, rng)
     cut = min(made.stretches, len(pieces))
     found += [Text(text, False, 1.0) for text in pieces[:cut]]
     for text in pieces[cut:]:
         found.append(Text(rng.choice(made.templates).replace("{}", text), True, 1.0))
+    found += [Text(text, True, 1.0) for text in _exchanged(real, sources, made.exchanged, rng)]
     return found
 
 
@@ -204,6 +214,41 @@ def _stretches(sources: Sequence[str], most: int, rng: random.Random) -> list[st
             size = rng.randint(*_STRETCH)
             if len(words) > size:
                 at = rng.randrange(len(words) - size)
-                found.append(" ".join(words[at : at + size]).strip('.,;:()"'))
+                found.append(" ".join(words[at : at + size]).strip(_MARKS))
     rng.shuffle(found)
     return [each for each in found if each][:most]
+
+
+def _exchanged(
+    questions: Sequence[str], sources: Sequence[str], most: int, rng: random.Random
+) -> list[str]:
+    """Questions with one to three runs of content words exchanged for runs of the sources."""
+    runs = [
+        " ".join(words[start:end]).strip(_MARKS)
+        for words in map(str.split, sources)
+        for start, end in _content_runs(words)
+        if end - start <= 3
+    ]
+    asked = [
+        (words, found) for words in map(str.split, questions) if (found := _content_runs(words))
+    ]
+    made: list[str] = []
+    while runs and asked and len(made) < most:
+        words, found = rng.choice(asked)
+        words = list(words)
+        for start, end in sorted(rng.sample(found, min(len(found), rng.randint(1, 3))))[::-1]:
+            words[start:end] = [rng.choice(runs)]
+        made.append(" ".join(words).rstrip("?") + "?")
+    return made
+
+
+def _content_runs(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where words of three letters or more that are not function words stand side by side."""
+    content = [len(word) > 2 and fold(word.strip(_MARKS)) not in _EMPTY for word in words]
+    found: list[tuple[int, int]] = []
+    for at, is_content in enumerate(content):
+        if is_content and found and found[-1][1] == at:
+            found[-1] = (found[-1][0], at + 1)
+        elif is_content:
+            found.append((at, at + 1))
+    return found

@@ -158,14 +158,16 @@ def asked(tmp_path: Path) -> QuestionSets:
 
 
 def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets) -> None:
-    (tmp_path / "a.txt").write_text("O gato dorme ali. Sim.\nO mar fica longe daqui.\n", "utf-8")
+    (tmp_path / "a.txt").write_text(
+        "O gato dorme ali. Sim.\nO mar fica longe daqui.\nQuem veio?\n", "utf-8"
+    )
     (tmp_path / "b.tsv").write_text("Ana\tB-NAME\nveio\tO\nhoje\tO\n\n", "utf-8")
     tables: list[dict[str, Any]] = [
         {"file": "a.txt", "shortest": 6, "repeats": 2.0, "stretches": True},
         {"file": "b.tsv", "format": "marked"},
     ]
     sets = [TextSet.from_table({"title": "x", "licence": "CC0", **each}) for each in tables]
-    made = MadeTexts(stretches=1, questions=3, templates=("Onde {}?",), asked=3.0)
+    made = MadeTexts(stretches=1, questions=3, exchanged=5, templates=("Onde {}?",), asked=3.0)
     found = gather(sets, made, [tmp_path], asked, seed=1)
     plain = {each.text: each for each in found}
     assert plain["O gato dorme ali."].repeats == 2.0
@@ -179,6 +181,11 @@ def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets
     questions = [each for each in found if each.question]
     assert sum(each.text.startswith("Onde ") for each in questions) == 3
     assert sum(each.repeats == 3.0 for each in questions) == len(asked.questions) - len(held)
+    real = {each.text for each in questions if each.repeats == 3.0}
+    made_up = [each.text for each in questions if each.text not in real][-5:]
+    assert all(text.startswith("Quando o ") and text.endswith("?") for text in made_up)
+    assert not held & set(made_up)
+    assert plain["Quem veio?"].question
     with pytest.raises(ValueError, match=r"none of the folders of texts holds c\.txt"):
         gather([TextSet(title="", licence="", file="c.txt")], made, [tmp_path], None, seed=1)
 
@@ -186,7 +193,7 @@ def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets
 def test_words_come_by_frequency() -> None:
     pytest.importorskip("wordfreq")
     words = TextSet.from_table({"title": "", "licence": "", "format": "words", "most": 50})
-    found = gather([words], MadeTexts(stretches=0, questions=0), [], None, seed=1)
+    found = gather([words], MadeTexts(stretches=0, questions=0, exchanged=0), [], None, seed=1)
     assert all(each.single and not each.question for each in found)
     assert {"que", "para"} <= {each.text for each in found} <= set(vocabulary([], {"pt": 50}))
     assert vocabulary([], {"pt": 3, "es": 3})[0] == "?"
@@ -217,6 +224,7 @@ file = "notas.txt"
 [made]
 stretches = 4
 questions = 4
+exchanged = 4
 [card]
 limits = ["It knows eight nouns."]
 """
