@@ -2,8 +2,9 @@
 
 The student's vector of a sentence is drawn to the teacher's (Reimers & Gurevych 2020, "Making
 Monolingual Sentence Embeddings Multilingual"), and what is near to what in a batch to what the
-teacher finds near (Park et al. 2019, "Relational Knowledge Distillation"). The teacher's vectors
-come from outside, once for all: one array beside the sentences.
+teacher finds near (Park et al. 2019, "Relational Knowledge Distillation"). A batch is of sentences
+that are alike, since that is what a search has to tell apart. The teacher's vectors come from
+outside, once for all: one array beside the sentences.
 
 Shapes: N sentences, B of them in a batch, T tokens, D dimensions, E dimensions of the teacher.
 """
@@ -31,8 +32,8 @@ from litteragpt.training.precision import autocast_for
 from litteragpt.training.schedule import lr_factor
 from litteragpt.training.tagging import Report, mean_of
 
-_STRETCH: Final = 40
-"""Batches among which sentences are sorted by length."""
+_STRETCH: Final = 12_000
+"""Sentences among which those of a batch are alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,7 @@ def train(
     distances: list[Tensor] = []
     began = time.monotonic()
     encoder.train()
-    batches = _batches(lesson.words, config, rng)
+    batches = _batches(lesson, config, rng)
     for step in range(config.steps):
         chosen = next(batches)
         read = [
@@ -196,24 +197,43 @@ def unlikeness(ours_BD: Tensor, theirs_BD: Tensor, temperature: float) -> Tensor
     return functional.kl_div(ours_BB, theirs_BB, log_target=True, reduction="batchmean")
 
 
-def _batches(
-    sentences: Sequence[Sequence[str]], config: SentenceTraining, rng: random.Random
-) -> Iterator[list[int]]:
-    """Batches of sentences of like lengths, without end; each sentence once before any twice."""
+def _batches(lesson: Lesson, config: SentenceTraining, rng: random.Random) -> Iterator[list[int]]:
+    """Batches without end; each sentence once before any twice.
+
+    A batch holds sentences that the teacher finds alike: among those that have nothing to do with
+    one another there is little to learn about what is nearer. They are parted again and again by
+    the direction from one of them to another, drawn at random.
+    """
+    words, vectors_ND = lesson.words, lesson.vectors_ND.float()
     while True:
-        order = list(range(len(sentences)))
+        order = list(range(len(words)))
         rng.shuffle(order)
         found: list[list[int]] = []
-        size = _STRETCH * config.most
-        for at in range(0, len(order), size):
-            batch: list[int] = []
-            for number in sorted(order[at : at + size], key=lambda n: len(sentences[n])):
-                full = (len(batch) + 1) * len(sentences[number]) > config.words
-                if len(batch) > 1 and (full or len(batch) == config.most):
-                    found.append(batch)
-                    batch = []
-                batch.append(number)
-            if len(batch) > 1 or not found:
-                found.append(batch)
+        for at in range(0, len(order), _STRETCH):
+            groups = [order[at : at + _STRETCH]]
+            while groups:
+                group = groups.pop()
+                if len(group) <= config.most:
+                    found += _within(group, words, config.words)
+                    continue
+                one, other = rng.sample(group, 2)
+                along = (vectors_ND[group] @ (vectors_ND[one] - vectors_ND[other])).argsort()
+                parted = [group[number] for number in along.tolist()]
+                groups += [parted[: len(parted) // 2], parted[len(parted) // 2 :]]
         rng.shuffle(found)
         yield from found
+
+
+def _within(group: Sequence[int], words: Sequence[Sequence[str]], most: int) -> list[list[int]]:
+    """A group in batches of at most so many words with what fills up shorter sentences.
+
+    None has one sentence alone, unless there is but one.
+    """
+    batches: list[list[int]] = [[]]
+    for number in sorted(group, key=lambda number: len(words[number])):
+        if len(batches[-1]) > 1 and (len(batches[-1]) + 1) * len(words[number]) > most:
+            batches.append([])
+        batches[-1].append(number)
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2] += batches.pop()
+    return batches

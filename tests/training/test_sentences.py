@@ -27,6 +27,7 @@ from litteragpt.training.sentence_texts import MadeTexts, TextSet, gather, vocab
 from litteragpt.training.sentences import (
     Lesson,
     SentenceTraining,
+    _batches,
     begin_table,
     targets_of,
     train,
@@ -81,6 +82,27 @@ def test_a_student_comes_near_its_teacher_on_sentences_it_has_not_seen() -> None
         found = encoder(sentences_of([rows(text) for text, _ in unseen]))
     cosines = found[range(len(unseen)), [kind for _, kind in unseen]]
     assert float(cosines.mean()) > 0.9
+
+
+def test_batches_are_of_like_sentences_and_hold_each_once() -> None:
+    rng = random.Random(0)
+    made = [sentence(rng) for _ in range(400)]
+    vectors = torch.eye(8)[[kind for _, kind in made]] + 0.01 * torch.randn(400, 8)
+    lesson = Lesson([text for text, _ in made], vectors, 12)
+    config = SentenceTraining(most=30, words=80)
+    batches = _batches(lesson, config, rng)
+    read: list[int] = []
+    alike = []
+    while len(read) < 400:
+        batch = next(batches)
+        assert 2 <= len(batch) <= 30
+        assert (len(batch) - 1) * max(len(lesson.words[n]) for n in batch) <= 80
+        read += batch
+        kinds = [made[n][1] for n in batch]
+        alike.append(max(map(kinds.count, kinds)) / len(kinds))
+    assert sorted(read) == list(range(400))
+    assert float(np.mean(alike)) > 0.8
+    assert len(next(_batches(Lesson(["o"], torch.eye(8)[:1], 12), config, rng))) == 1
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
