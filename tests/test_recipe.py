@@ -15,11 +15,14 @@ from litteragpt.training.schedule import lr_factor
 
 RECIPES = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 TAGGERS = [path for path in RECIPES if path.stem.startswith("ner-")]
+ENCODERS = [path for path in RECIPES if path.stem.startswith("sentences-")]
 ES = next(path for path in RECIPES if path.stem == "litteragpt-es")
 
 
 @pytest.mark.parametrize(
-    "path", [each for each in RECIPES if each not in TAGGERS], ids=lambda path: path.stem
+    "path",
+    [each for each in RECIPES if each not in TAGGERS + ENCODERS],
+    ids=lambda path: path.stem,
 )
 def test_every_recipe_can_be_read(path: Path) -> None:
     kind_of(load_corpus_recipe(path).corpus)

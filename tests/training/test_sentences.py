@@ -221,6 +221,32 @@ def test_words_come_by_frequency() -> None:
     assert vocabulary([], {"pt": 3, "es": 3})[0] == "?"
 
 
+def test_the_recipe_that_ships_can_be_read() -> None:
+    recipe = load_encoder_recipe(Path(__file__).parents[2] / "models" / "sentences-pt.toml")
+    assert recipe.name == "sentences-pt"
+    assert recipe.card.limits
+    assert all(each.licence for each in recipe.sets)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('licence = "CC0"', 'licence = "CC0"\nsize = 3'),
+        ("pt = 40", "pt = 0"),
+        ("heads = 2", "heads = 3"),
+        ('file = "notas.txt"', 'format = "marked"'),
+        ("stretches = 4", 'stretches = 4\ntemplates = ["Quem?"]'),
+        ("[vocabulary]", "[vocabulary"),
+    ],
+)
+def test_a_recipe_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "recipe.toml"
+    assert old in RECIPE
+    path.write_text(RECIPE.replace(old, new), "utf-8")
+    with pytest.raises(ValueError, match=r"sets|vocabulary|width|templates|recipe\.toml"):
+        load_encoder_recipe(path)
+
+
 RECIPE = """
 name = "sentences-tiny"
 language = ["pt"]
