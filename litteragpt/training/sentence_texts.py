@@ -1,8 +1,8 @@
 """What a sentence encoder learns from: texts with a role each, question or sentence.
 
 Besides sentences of running text there are single words, stretches of a few words, and questions
-made of such stretches: what a question asks for seldom is a whole sentence. More questions are made
-of those to learn from, by putting other content words into them. What ends in a question mark is a
+made of such stretches: what a question asks for seldom is a whole sentence. More sentences and
+questions are made by putting other content words into them. What ends in a question mark is a
 question wherever it stands.
 """
 
@@ -28,6 +28,8 @@ WORDS: Final = "words"
 FORMATS: Final = (LINES, MARKED, WORDS)
 _STRETCH: Final = (2, 8)
 """Words of a stretch, at least and at most."""
+_EXCHANGED: Final = (0.3, 0.5, 0.8)
+"""Shares of a text's runs of content words."""
 _MARKS: Final = '.,;:?!()"“”'
 _EMPTY: Final = EMPTY_WORDS | {"por", "porque", "quantos", "ano", "tipo", "nome", "pode", "podem"}
 
@@ -75,12 +77,15 @@ class MadeTexts:
 
     stretches: int = 40_000
     questions: int = 40_000
-    exchanged: int = 40_000
+    exchanged_questions: int = 40_000
     """Questions to learn from, with some of their content words exchanged."""
+    exchanged_sentences: int = 45_000
+    """Sentences of those sets that stretches are made from, likewise."""
     templates: tuple[str, ...] = ("O que é {}?",)
     """Of questions; `{}` stands for a stretch."""
-    asked: float = 4.0
-    """Repeats of the questions to learn from, and of the sentences of their passages."""
+    asked: float = 0.0
+    """Repeats of the questions to learn from, and of the sentences of their passages. How much
+    meaning counts is learned from them afterwards: more than is true, if the encoder knows them."""
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> MadeTexts:
@@ -88,7 +93,8 @@ class MadeTexts:
         made = from_table(cls, table, "made")
         check_whole("made.stretches", made.stretches, 0, 10**8)
         check_whole("made.questions", made.questions, 0, 10**8)
-        check_whole("made.exchanged", made.exchanged, 0, 10**8)
+        check_whole("made.exchanged_questions", made.exchanged_questions, 0, 10**8)
+        check_whole("made.exchanged_sentences", made.exchanged_sentences, 0, 10**8)
         check_range("made.asked", made.asked, 0.0, 1_000.0)
         if not made.templates or any(each.count("{}") != 1 for each in made.templates):
             raise ValueError("each of made.templates needs one {}")
@@ -128,16 +134,21 @@ def gather(
         if each.stretches:
             sources += texts
     real: list[str] = []
-    if asked is not None:
-        for text, question in _learned_from(asked):
+    for text, question in _learned_from(asked) if asked is not None else ():
+        if made.asked:
             found.append(Text(text, question, made.asked))
-            (real if question else sources).append(text)
+        if question:
+            real.append(text)
+        elif made.asked:
+            sources.append(text)
     pieces = _stretches(sources, made.stretches + made.questions, rng)
     cut = min(made.stretches, len(pieces))
     found += [Text(text, False, 1.0) for text in pieces[:cut]]
     for text in pieces[cut:]:
         found.append(Text(rng.choice(made.templates).replace("{}", text), True, 1.0))
-    found += [Text(text, True, 1.0) for text in _exchanged(real, sources, made.exchanged, rng)]
+    for texts, most in ((real, made.exchanged_questions), (sources, made.exchanged_sentences)):
+        for text in _exchanged(texts, sources, most, rng):
+            found.append(Text(text, text.endswith("?"), 1.0))
     return found
 
 
@@ -220,25 +231,25 @@ def _stretches(sources: Sequence[str], most: int, rng: random.Random) -> list[st
 
 
 def _exchanged(
-    questions: Sequence[str], sources: Sequence[str], most: int, rng: random.Random
+    texts: Sequence[str], sources: Sequence[str], most: int, rng: random.Random
 ) -> list[str]:
-    """Questions with one to three runs of content words exchanged for runs of the sources."""
+    """Texts with runs of content words, one at least, exchanged for runs of the sources."""
     runs = [
         " ".join(words[start:end]).strip(_MARKS)
         for words in map(str.split, sources)
         for start, end in _content_runs(words)
         if end - start <= 3
     ]
-    asked = [
-        (words, found) for words in map(str.split, questions) if (found := _content_runs(words))
-    ]
+    given = [(words, found) for words in map(str.split, texts) if (found := _content_runs(words))]
     made: list[str] = []
-    while runs and asked and len(made) < most:
-        words, found = rng.choice(asked)
+    while runs and given and len(made) < most:
+        words, found = rng.choice(given)
         words = list(words)
-        for start, end in sorted(rng.sample(found, min(len(found), rng.randint(1, 3))))[::-1]:
-            words[start:end] = [rng.choice(runs)]
-        made.append(" ".join(words).rstrip("?") + "?")
+        share = rng.choice(_EXCHANGED)
+        for start, end in sorted(rng.sample(found, max(1, round(share * len(found)))))[::-1]:
+            last = words[end - 1]
+            words[start:end] = [rng.choice(runs) + last[len(last.rstrip(_MARKS)) :]]
+        made.append(" ".join(words))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections.abc import Sequence
@@ -189,7 +190,14 @@ def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets
         {"file": "b.tsv", "format": "marked"},
     ]
     sets = [TextSet.from_table({"title": "x", "licence": "CC0", **each}) for each in tables]
-    made = MadeTexts(stretches=1, questions=3, exchanged=5, templates=("Onde {}?",), asked=3.0)
+    made = MadeTexts(
+        stretches=1,
+        questions=3,
+        exchanged_questions=5,
+        exchanged_sentences=6,
+        templates=("Onde {}?",),
+        asked=3.0,
+    )
     found = gather(sets, made, [tmp_path], asked, seed=1)
     plain = {each.text: each for each in found}
     assert plain["O gato dorme ali."].repeats == 2.0
@@ -204,10 +212,14 @@ def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets
     assert sum(each.text.startswith("Onde ") for each in questions) == 3
     assert sum(each.repeats == 3.0 for each in questions) == len(asked.questions) - len(held)
     real = {each.text for each in questions if each.repeats == 3.0}
-    made_up = [each.text for each in questions if each.text not in real][-5:]
+    made_up = [each.text for each in questions if each.text not in real][4:9]
     assert all(text.startswith("Quando o ") and text.endswith("?") for text in made_up)
     assert not held & set(made_up)
     assert plain["Quem veio?"].question
+    assert len(found) == len(gather(sets, made, [tmp_path], asked, seed=2))
+    unread = gather(sets, dataclasses.replace(made, asked=0.0), [tmp_path], asked, seed=1)
+    assert not real & {each.text for each in unread}
+    assert any(each.text.startswith("Quando o ") for each in unread)
     with pytest.raises(ValueError, match=r"none of the folders of texts holds c\.txt"):
         gather([TextSet(title="", licence="", file="c.txt")], made, [tmp_path], None, seed=1)
 
@@ -215,7 +227,13 @@ def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets
 def test_words_come_by_frequency() -> None:
     pytest.importorskip("wordfreq")
     words = TextSet.from_table({"title": "", "licence": "", "format": "words", "most": 50})
-    found = gather([words], MadeTexts(stretches=0, questions=0, exchanged=0), [], None, seed=1)
+    found = gather(
+        [words],
+        MadeTexts(stretches=0, questions=0, exchanged_questions=0, exchanged_sentences=0),
+        [],
+        None,
+        seed=1,
+    )
     assert all(each.single and not each.question for each in found)
     assert {"que", "para"} <= {each.text for each in found} <= set(vocabulary([], {"pt": 50}))
     assert vocabulary([], {"pt": 3, "es": 3})[0] == "?"
@@ -272,7 +290,8 @@ file = "notas.txt"
 [made]
 stretches = 4
 questions = 4
-exchanged = 4
+exchanged_questions = 4
+exchanged_sentences = 4
 [card]
 limits = ["It knows eight nouns."]
 """
