@@ -20,15 +20,11 @@ WORDS_ALONE = ""
 
 
 def choose(t: Words) -> None:
-    """A choice of one, or of words alone; nothing where there is none to choose.
-
-    Our own encoder, where it is there, is the choice at first.
-    """
+    """A choice of one, or of words alone; nothing where there is none to choose."""
     names = _names()
     if not names:
         return
-    if st.session_state.get(KEY) not in (WORDS_ALONE, *names):
-        st.session_state[KEY] = DEFAULT_ENCODER if DEFAULT_ENCODER in names else WORDS_ALONE
+    st.session_state[KEY] = chosen()
     labels = {WORDS_ALONE: t("reranker.none"), DEFAULT_ENCODER: t("reranker.meaning")}
     st.selectbox(
         t("reranker.label"),
@@ -41,9 +37,11 @@ def choose(t: Words) -> None:
 
 
 def chosen() -> str:
-    """The name of the one that is chosen; `WORDS_ALONE` where none is."""
-    name = st.session_state.get(KEY)
-    return name if name in _names() else WORDS_ALONE
+    """The name of the one that is chosen, at first our own encoder where it is there."""
+    names = _names()
+    first = DEFAULT_ENCODER if DEFAULT_ENCODER in names else WORDS_ALONE
+    name: str = st.session_state.get(KEY, first)
+    return name if name in (WORDS_ALONE, *names) else first
 
 
 def load(t: Words) -> Reranker | None:

@@ -43,7 +43,6 @@ def page() -> None:
     if present.problems:
         st.warning(t("ask.problems"), icon=":material/warning:")
         st.html(answers.problems_html(t, present.problems, limits(t)))
-    rerankers.choose(t)
     form(t)
     chips(present)
     with st.container():  # always there: where what follows shifts, an open expander closes
@@ -51,6 +50,7 @@ def page() -> None:
             start(t, present)
     desk().settle(PAGE)
     finish = result(t, present)
+    rerankers.choose(t)
     st.caption(t("ask.small_print"))
     finish()
 
