@@ -37,7 +37,7 @@ from litteragpt.answers.sets import QuestionSets
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.words import WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceEncoderConfig
-from litteragpt.card import code_block, escape_cell, table_of
+from litteragpt.card import code_block, table_of
 from litteragpt.recipe import override_table
 from litteragpt.tables import check_keys, from_table
 from litteragpt.training.sentence_teacher import Roles
@@ -199,10 +199,7 @@ def write_encoder_card(
         f"model_name: {json.dumps(recipe.name)}",
         "---",
     ]
-    sets = [
-        (escape_cell(each.title), escape_cell(each.licence), escape_cell(each.address or "–"))
-        for each in recipe.sets
-    ]
+    sets = [(each.title, each.licence, each.address or "–") for each in recipe.sets]
     found = [
         (name, *(f"{ways[who][0]:.3f} / {ways[who][1]:.3f}" for who in ways))
         for name, ways in recalls.items()
