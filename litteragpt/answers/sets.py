@@ -45,6 +45,22 @@ class QuestionSets:
     titles: tuple[str, ...]
     questions: tuple[Question, ...]
 
+    def tuning(self) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+        """The questions of the tuning part, parted by document, two thirds and one.
+
+        What learns from the questions of the first, and then how much it may count from those of
+        the second, counts itself no better than it is.
+        """
+        parts: tuple[list[Question], list[Question]] = ([], [])
+        for question in self.questions:
+            if not question.test:
+                group = question.set + (
+                    self.titles[question.passage] or self.passages[question.passage]
+                )
+                digest = hashlib.sha256(f"tuning {group}".encode()).digest()
+                parts[digest[0] % 3 == 0].append(question)
+        return tuple(parts[0]), tuple(parts[1])
+
     def documents(self) -> list[Document]:
         """Each passage as a document of its own, so that all are searched alike."""
         return [passage_document(f"{n:06}.txt", text) for n, text in enumerate(self.passages)]

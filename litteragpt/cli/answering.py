@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -139,9 +140,17 @@ def sentence_train(
     read = load_encoder_recipe(recipe, override)
     chosen = pick_device(device)
     asked = read_sets(questions)
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if done == total or done - told >= 10_000:
+            told = done
+            print(json_format.dumps({"taught": done, "of": total}), file=sys.stderr)
+
     info, recalls = train_encoder_recipe(
         read,
-        teach=Teacher(teacher, read.teacher, chosen),
+        teach=partial(Teacher(teacher, read.teacher, chosen), report=tell),
         folders=texts,
         asked=asked,
         checkpoints=checkpoints,

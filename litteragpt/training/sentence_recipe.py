@@ -167,13 +167,14 @@ def train_encoder_recipe(
 def judge(
     encoder: SentenceEncoder, rows: WordRows, asked: QuestionSets
 ) -> tuple[Judgement, Recalls]:
-    """How much meaning counts, learned from the tuning part, and what is found of the test part."""
+    """How much meaning counts, learned from questions that the encoder has not read, and what is
+    found of the test part."""
     index = Index(asked.documents())
     vectors = Vectors(encoder, rows)
     blank = Judgement(1.0, (0.0, 0.0), (1.0, 0.0, 0.0, 0.0), 0.5)
-    learned = [question for question in asked.questions if not question.test]
+    _, unread = asked.tuning()
     figures = Meaning(vectors, blank, name="").figures
-    judgement = fit_judgement(index, learned, figures)
+    judgement = fit_judgement(index, unread, figures)
     ours = Meaning(vectors, judgement, name="ours")
     recalls: Recalls = {}
     tested = [question for question in asked.questions if question.test]

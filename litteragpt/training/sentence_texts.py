@@ -84,8 +84,7 @@ class MadeTexts:
     templates: tuple[str, ...] = ("O que é {}?",)
     """Of questions; `{}` stands for a stretch."""
     asked: float = 0.0
-    """Repeats of the questions to learn from, and of the sentences of their passages. How much
-    meaning counts is learned from them afterwards: more than is true, if the encoder knows them."""
+    """Repeats of the questions to learn from, and of the sentences of their passages."""
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> MadeTexts:
@@ -208,13 +207,17 @@ def _frequent(language: str, most: int) -> list[str]:
 
 
 def _learned_from(asked: QuestionSets) -> Iterator[tuple[str, bool]]:
-    """The questions that may be learned from, and the sentences of their passages."""
-    held = {question.passage for question in asked.questions if question.test}
-    learned = {question.passage for question in asked.questions if not question.test}
-    for number in sorted(learned - held):
+    """The questions that may be learned from, and the sentences of their passages.
+
+    They are those of the first part of `QuestionSets.tuning`; the second is for the judgement.
+    """
+    learned, _ = asked.tuning()
+    own = {question.passage for question in learned}
+    others = {question.passage for question in set(asked.questions) - set(learned)}
+    for number in sorted(own - others):
         passage = asked.passages[number]
         yield from ((passage[start:end], False) for start, end in sentence_spans(passage))
-    yield from ((question.text, True) for question in asked.questions if not question.test)
+    yield from ((question.text, True) for question in learned)
 
 
 def _stretches(sources: Sequence[str], most: int, rng: random.Random) -> list[str]:

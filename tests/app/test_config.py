@@ -34,6 +34,10 @@ def test_no_telemetry_no_tracebacks_no_watcher() -> None:
     assert CONFIG["server"]["enableAgentApi"] is False
 
 
+def test_no_click_is_dropped_for_a_faster_rerun() -> None:
+    assert CONFIG["runner"]["fastReruns"] is False
+
+
 def test_no_page_can_be_had_without_the_frame() -> None:
     """Beside a `pages` folder Streamlit serves its files by themselves until a first visit."""
     assert not (ROOT / "app" / "pages").exists()

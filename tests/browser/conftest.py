@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 HERE = Path(__file__).parent
+_SETTLE = """async () => {
+  const pressed = '[data-testid="stMain"] :is(button, input, textarea, label, summary)';
+  const places = () => JSON.stringify([...document.querySelectorAll(pressed)].map((each) => {
+    const { x, y } = each.getBoundingClientRect();
+    return [Math.round(x), Math.round(y)];
+  }));
+  let before = places();
+  for (let round = 0, same = 0; round < 50 && same < 3; round++) {
+    await new Promise((done) => setTimeout(done, 100));
+    const now = places();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+}"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,11 +76,22 @@ class Tab:
     strangers: list[str] = field(default_factory=list)
     """Requests to anywhere but the app."""
 
-    def go(self, path: str = "") -> Page:
-        """Open a path of the app and wait until it is drawn."""
+    def go(self, path: str = "", *, at_once: bool = False) -> Page:
+        """Open a path of the app and wait until it is drawn and, unless `at_once`, has settled."""
         self.page.goto(f"{self.address}/{path}")
         self.page.get_by_role("heading", level=1).wait_for()
+        if not at_once:
+            settle(self.page)
         return self.page
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing that can be pressed moves any more, for 5 s at most.
+
+    The client fetches the code of some widgets only when it first draws one, and an expander
+    opens in steps: what lies below is pushed away between the press of a button and its release.
+    """
+    page.evaluate(_SETTLE)
 
 
 OpenTab = Callable[..., Tab]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, settle
 from tests.browser.test_walks import HOSTILE, button, contrast, overflow, text_of
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def test_an_entity_added_by_hand(open_tab: OpenTab) -> None:
     page = marked(open_tab)
     marks(page, 5)
     page.get_by_text("Corregir a mano").click()
+    settle(page)
     page.get_by_label("Palabras, tal como están en el texto").fill("viven")
     label = page.get_by_role("combobox", name="Etiqueta", exact=True)
     label.fill("<i>VERBO")

@@ -13,7 +13,7 @@ pytest.importorskip("bm25s")
 
 from tests.answers.samples import OCEAN, pdf_bytes
 from tests.browser.chromium import serve
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, settle
 from tests.browser.test_walks import HOSTILE, button, contrast, overflow
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def test_a_writer_is_stopped_and_what_it_wrote_stays(with_a_writer: str, open_ta
     page.get_by_role("button", name=QUESTION).click()
     answered(page, QUESTION)
     page.get_by_text("Respuesta redactada por un modelo").click()
+    settle(page)
     write = button(page, "Redactar con redactor")
     write.click()
     written = page.locator(".lg-text")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Dialog, Locator, Page, Route
@@ -138,6 +138,7 @@ def test_hostile_text_is_shown_literally(open_tab: OpenTab) -> None:
     button(page, "Generar").click()
     assert text_of(page).startswith(HOSTILE)
     page.get_by_text("Ajustes").click()
+    settle(page)
     page.get_by_text("Colorear cada letra").click()
     explored = page.locator(".lg-text span[tabindex='0']")
     explored.wait_for(state="attached")
@@ -162,6 +163,7 @@ def test_the_keyboard_is_enough(open_tab: OpenTab) -> None:
     page.keyboard.press("Control+Enter")
     assert text_of(page).startswith("Escrito a mano")
     page.get_by_text("Ajustes").click()
+    settle(page)
     page.get_by_text("Colorear cada letra").click()
     page.locator(".lg-text span[tabindex='0']").focus()
     asked = page.locator(".lg-asked")
@@ -183,7 +185,7 @@ def test_ctrl_enter_is_heard_as_soon_as_one_can_type(open_tab: OpenTab, path: st
         held.append(route)
 
     tab.page.route("**/static/js/Button.*.js", hold)  # the code of plain buttons comes late
-    page = tab.go(path)
+    page = tab.go(path, at_once=True)
     page.get_by_label("Principio").fill("Escrito a mano")
     page.keyboard.press("Control+Enter")
     text = page.locator(".lg-text").first
