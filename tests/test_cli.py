@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -219,6 +220,17 @@ def test_export_says_which_extra_is_missing(
     monkeypatch.setitem(sys.modules, library, None)
     assert call(monkeypatch, "export", "mini", "out", "--to", library) == 2
     assert "pip install 'litteragpt[export]'" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_word(home: Path) -> None:
+    line = "from litteragpt.cli import main; import sys; sys.exit(main())"
+    command = [sys.executable, "-c", line, "models", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 141
 
 
 def test_ask_answers_from_documents_or_says_that_nothing_fits(

@@ -1,11 +1,12 @@
 """The command line: each sub-command is a thin skin over a Python function.
 
 Text and JSON go to standard output, everything else to standard error. Exit status: 0, 2 for
-what the user can mend (one line says what), 130 after Ctrl-C.
+what the user can mend (one line says what), 130 after Ctrl-C, 141 where nobody reads on.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import tyro
@@ -49,6 +50,10 @@ def main() -> int:
             prog="litteragpt",
             description="Small language models in Spanish and Portuguese: train, use, look inside.",
         )
+        sys.stdout.flush()
+    except BrokenPipeError:  # `litteragpt … | head`: as if the signal had ended it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
