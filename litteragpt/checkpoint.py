@@ -16,7 +16,7 @@ import re
 import reprlib
 import shutil
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -27,23 +27,25 @@ from torch import nn
 from litteragpt import architectures, huggingface
 from litteragpt.files import parse_json_object, read_bytes, read_json_object, read_text
 from litteragpt.protocols import LanguageModel, Reads, Tokenizer
-from litteragpt.tables import check_keys, from_table
+from litteragpt.tables import from_table
 from litteragpt.tokenizers import load_tokenizer
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    FORMAT,
+    MAX_CONFIG_BYTES,
     METRICS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
     check_layout,
     check_replaceable,
     faults_as_checkpoint_errors,
+    read_config,
     replaced_folder,
     take_weights,
     write_parts,
 )
 
-FORMAT: Final = 1
 TAGGER: Final = "encoder"
 """The architecture of taggers, which are no language models and are passed over here."""
 SENTENCES: Final = "sentence-encoder"
@@ -57,14 +59,13 @@ KNOWN_FILE: Final = "known.safetensors"
 REQUIRED_FILES: Final = (CONFIG_FILE, TOKENIZER_FILE, CARD_FILE, WEIGHTS_FILE)
 OPTIONAL_FILES: Final = (METRICS_FILE, KNOWN_FILE)
 
-MAX_CONFIG_BYTES: Final = 2**20
 MAX_CARD_BYTES: Final = 2**20
 MAX_METRICS_BYTES: Final = 64 * 2**20
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _FOREIGN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LANGUAGE: Final = re.compile(r"[a-z]{2}")
-_CONFIG_KEYS: Final = frozenset({"format", "architecture", "model", "tokenizer", "training"})
+_CONFIG_KEYS: Final = frozenset({"architecture", "model", "tokenizer", "training"})
 _OPTIONAL_KEYS: Final = frozenset({"reads", "language"})
 _TOKENIZER_KINDS: Final = frozenset({"char", "bpe"})
 
@@ -191,6 +192,11 @@ def list_checkpoints(root: Path | None = None) -> CheckpointList:
             broken.append((path, str(error)))
     found.sort(key=lambda info: info.name)
     return CheckpointList(found, broken)
+
+
+def names_of(is_one: Callable[[Path], bool], root: Path | None = None) -> list[str]:
+    """The names of the folders below `root` (`checkpoints_root()`) of which it is so, sorted."""
+    return [path.name for path in _folders(root or checkpoints_root()) if is_one(path)]
 
 
 def is_tagger_folder(folder: Path) -> bool:
@@ -377,8 +383,7 @@ def _inspect(folder: Path) -> _Inspected:
     """Every check but that of the values of the weights."""
     path = Path(os.path.abspath(folder))
     with faults_as_checkpoint_errors(path, REQUIRED_FILES):
-        config = read_json_object(path / CONFIG_FILE, MAX_CONFIG_BYTES)
-        architecture, model_config = _read_config(config, path / CONFIG_FILE)
+        config, architecture, model_config = _read_config(path / CONFIG_FILE)
         tokenizer = load_tokenizer(path / TOKENIZER_FILE)
         if tokenizer.kind != config["tokenizer"]["kind"]:
             raise CheckpointError(
@@ -399,20 +404,16 @@ def _inspect(folder: Path) -> _Inspected:
     return _Inspected(info, model, tokenizer)
 
 
-def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
-    """The architecture's name and its validated config dataclass."""
-    check_keys(config, _CONFIG_KEYS, _CONFIG_KEYS | _OPTIONAL_KEYS, str(path))
-    if type(config["format"]) is not int or config["format"] != FORMAT:
-        given = reprlib.repr(config["format"])
-        raise CheckpointError(f"{path} has format {given}; this version reads format {FORMAT}")
+def _read_config(path: Path) -> tuple[dict[str, Any], str, Any]:
+    """The whole of it, the architecture's name and its validated config dataclass."""
+    config = read_config(
+        path, _CONFIG_KEYS, optional=_OPTIONAL_KEYS, tables=("model", "tokenizer", "training")
+    )
     architecture = config["architecture"]
     if not isinstance(architecture, str) or architecture not in architectures.ARCHITECTURES:
         known = ", ".join(architectures.ARCHITECTURES)
         given = reprlib.repr(architecture)
         raise CheckpointError(f"{path} names the unknown architecture {given} (known: {known})")
-    for table in ("model", "tokenizer", "training"):
-        if not isinstance(config[table], dict):
-            raise CheckpointError(f"{path}: {table} must be a table of values")
     reads, language = config.get("reads", "text"), config.get("language")
     if reads not in typing.get_args(Reads):
         raise CheckpointError(f"{path}: reads must be text or lines, not {reprlib.repr(reads)}")
@@ -428,7 +429,7 @@ def _read_config(config: dict[str, Any], path: Path) -> tuple[str, Any]:
         model_config.validate()
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return architecture, model_config
+    return config, architecture, model_config
 
 
 def _folders(root: Path) -> list[Path]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import reprlib
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -21,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from litteragpt.files import read_json_object
 from litteragpt.tables import check_keys, some
 
 WEIGHTS_FILE: Final = "model.safetensors"
@@ -28,6 +31,9 @@ CONFIG_FILE: Final = "config.json"
 CARD_FILE: Final = "README.md"
 METRICS_FILE: Final = "metrics.jsonl"
 
+FORMAT: Final = 1
+"""Of every checkpoint folder; its config says so."""
+MAX_CONFIG_BYTES: Final = 2**20
 MAX_HEADER_BYTES: Final = 2**20
 """Room for the names and shapes of some ten thousand tensors."""
 
@@ -122,6 +128,34 @@ def write_parts(
     (folder / CARD_FILE).write_text(card, "utf-8", newline="\n")
     if metrics_file is not None:
         shutil.copyfile(metrics_file, folder / METRICS_FILE)
+
+
+def read_config(
+    path: Path,
+    keys: Collection[str],
+    *,
+    optional: Collection[str] = (),
+    fixed: Mapping[str, Any] = MappingProxyType({}),
+    tables: Collection[str] = ("model", "training"),
+) -> dict[str, Any]:
+    """A folder's config: these keys and a format, some with a fixed value, some with a table.
+
+    Raises ValueError for whatever is otherwise.
+    """
+    config = read_json_object(path, MAX_CONFIG_BYTES)
+    needed = {"format", *keys}
+    check_keys(config, needed, needed | set(optional), str(path))
+    if type(config["format"]) is not int or config["format"] != FORMAT:
+        given = reprlib.repr(config["format"])
+        raise CheckpointError(f"{path} has format {given}; this version reads format {FORMAT}")
+    for key, expected in fixed.items():
+        if config[key] != expected:
+            given = reprlib.repr(config[key])
+            raise CheckpointError(f"{path}: {key} must be {expected!r}, not {given}")
+    for table in tables:
+        if not isinstance(config[table], dict):
+            raise CheckpointError(f"{path}: {table} must be a table of values")
+    return config
 
 
 def take_weights(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,30 +22,30 @@ from litteragpt.answers.words import WORDS_FILE, WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceEncoderConfig
 from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
-    MAX_CONFIG_BYTES,
     SENTENCES,
-    checkpoints_root,
     is_encoder_folder,
+    names_of,
 )
-from litteragpt.files import read_json_object, read_text
-from litteragpt.tables import check_keys, from_table
+from litteragpt.files import read_text
+from litteragpt.tables import from_table
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    FORMAT,
     METRICS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
     check_layout,
     check_replaceable,
     faults_as_checkpoint_errors,
+    read_config,
     replaced_folder,
     take_weights,
     write_parts,
 )
 
-FORMAT: Final = 1
 FILES: Final = (CONFIG_FILE, WORDS_FILE, CARD_FILE, WEIGHTS_FILE)
-_KEYS: Final = ("format", "architecture", "model", "judgement", "training")
+_TABLES: Final = ("model", "judgement", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,7 @@ class LoadedEncoder:
 
 def encoder_names(root: Path | None = None) -> list[str]:
     """The names of the sentence encoders below `root` (`checkpoints_root()`), sorted."""
-    try:
-        paths = sorted((root or checkpoints_root()).iterdir())
-    except OSError:
-        return []
-    return [p.name for p in paths if not p.name.startswith(".") and is_encoder_folder(p)]
+    return names_of(is_encoder_folder, root)
 
 
 def read_folder(folder: Path) -> tuple[EncoderInfo, SentenceEncoder, WordRows]:
@@ -162,17 +157,12 @@ def save_folder(
 
 
 def _read_config(path: Path) -> tuple[dict[str, Any], SentenceEncoderConfig, Judgement]:
-    config = read_json_object(path, MAX_CONFIG_BYTES)
-    check_keys(config, _KEYS, _KEYS, str(path))
-    if type(config["format"]) is not int or config["format"] != FORMAT:
-        given = reprlib.repr(config["format"])
-        raise CheckpointError(f"{path} has format {given}; this version reads format {FORMAT}")
-    if config["architecture"] != SENTENCES:
-        given = reprlib.repr(config["architecture"])
-        raise CheckpointError(f"{path} is of the architecture {given}, not {SENTENCES!r}")
-    for table in ("model", "judgement", "training"):
-        if not isinstance(config[table], dict):
-            raise CheckpointError(f"{path}: {table} must be a table of values")
+    config = read_config(
+        path,
+        ("architecture", *_TABLES),
+        fixed={"architecture": SENTENCES},
+        tables=_TABLES,
+    )
     model = from_table(SentenceEncoderConfig, config["model"], f"{path}: model", complete=True)
     model.validate()
     judgement = from_table(Judgement, config["judgement"], f"{path}: judgement", complete=True)

@@ -20,35 +20,34 @@ import torch
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
-    MAX_CONFIG_BYTES,
     TAGGING,
     TOKENIZER_FILE,
 )
 from litteragpt.entities.generative import GenerativeTagger
 from litteragpt.entities.readers import MAX_LABEL
 from litteragpt.entities.vocabulary import OwnVocabulary
-from litteragpt.files import read_json_object, read_text
-from litteragpt.tables import check_keys, from_table
+from litteragpt.files import read_text
+from litteragpt.tables import from_table
 from litteragpt.tokenizers import load_tokenizer
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    FORMAT,
     METRICS_FILE,
     WEIGHTS_FILE,
     CheckpointError,
     check_layout,
     check_replaceable,
     faults_as_checkpoint_errors,
+    read_config,
     replaced_folder,
     take_weights,
     write_parts,
 )
 
-FORMAT: Final = 1
 ARCHITECTURE: Final = "decoder"
 FILES: Final = (CONFIG_FILE, TOKENIZER_FILE, CARD_FILE, WEIGHTS_FILE)
 MAX_LABELS: Final = 256
-_KEYS: Final = ("format", "task", "architecture", "labels", "model", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +148,8 @@ def check_labels(labels: Sequence[str], source: str) -> tuple[str, ...]:
 
 
 def _read_config(path: Path) -> tuple[dict[str, Any], tuple[str, ...], DecoderConfig]:
-    config = read_json_object(path, MAX_CONFIG_BYTES)
-    check_keys(config, _KEYS, _KEYS, str(path))
-    for key, expected in (("format", FORMAT), ("task", TAGGING), ("architecture", ARCHITECTURE)):
-        if type(config[key]) is not type(expected) or config[key] != expected:
-            given = reprlib.repr(config[key])
-            raise CheckpointError(f"{path}: {key} must be {expected!r}, not {given}")
-    for table in ("model", "training"):
-        if not isinstance(config[table], dict):
-            raise CheckpointError(f"{path}: {table} must be a table of values")
+    fixed = {"task": TAGGING, "architecture": ARCHITECTURE}
+    config = read_config(path, (*fixed, "labels", "model", "training"), fixed=fixed)
     if not isinstance(config["labels"], list):
         raise CheckpointError(f"{path}: labels must be a list")
     labels = check_labels(config["labels"], str(path))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,32 +19,30 @@ import torch
 from litteragpt.architectures.encoder import CRF, Encoder, EncoderConfig
 from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
-    MAX_CONFIG_BYTES,
     TAGGER,
-    checkpoints_root,
     is_tagger_folder,
+    names_of,
 )
-from litteragpt.files import read_json_object, read_text
-from litteragpt.tables import check_keys, from_table
+from litteragpt.files import read_text
+from litteragpt.tables import from_table
 from litteragpt.weights import (
     CARD_FILE,
     CONFIG_FILE,
+    FORMAT,
     METRICS_FILE,
     WEIGHTS_FILE,
-    CheckpointError,
     check_layout,
     check_replaceable,
     faults_as_checkpoint_errors,
+    read_config,
     replaced_folder,
     take_weights,
     write_parts,
 )
 
-FORMAT: Final = 1
 FILES: Final = (CONFIG_FILE, CARD_FILE, WEIGHTS_FILE)
 _EARLIER: Final = {"decoding": CRF, "templates": 0, "template_dropout": 0.0}
 """What the first folders do not say: there was nothing to choose when they were written."""
-_KEYS: Final = ("format", "architecture", "model", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +59,7 @@ class TaggerInfo:
 
 def tagger_names(root: Path | None = None) -> list[str]:
     """The names of the taggers below `root` (`checkpoints_root()`), sorted."""
-    try:
-        paths = sorted((root or checkpoints_root()).iterdir())
-    except OSError:
-        return []
-    return [path.name for path in paths if not path.name.startswith(".") and is_tagger_folder(path)]
+    return names_of(is_tagger_folder, root)
 
 
 def read_folder(folder: Path) -> tuple[TaggerInfo, Encoder]:
@@ -129,17 +122,9 @@ def save_folder(
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    config = read_json_object(path, MAX_CONFIG_BYTES)
-    check_keys(config, _KEYS, _KEYS, str(path))
-    if type(config["format"]) is not int or config["format"] != FORMAT:
-        given = reprlib.repr(config["format"])
-        raise CheckpointError(f"{path} has format {given}; this version reads format {FORMAT}")
-    if config["architecture"] != TAGGER:
-        given = reprlib.repr(config["architecture"])
-        raise CheckpointError(f"{path} is of the architecture {given}, not {TAGGER!r}")
-    for table in ("model", "training"):
-        if not isinstance(config[table], dict):
-            raise CheckpointError(f"{path}: {table} must be a table of values")
+    config = read_config(
+        path, ("architecture", "model", "training"), fixed={"architecture": TAGGER}
+    )
     shape = {**_EARLIER, **config["model"]}
     model = from_table(EncoderConfig, shape, f"{path}: model", complete=True)
     model.validate()

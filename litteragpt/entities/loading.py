@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from litteragpt.checkpoint import (
-    MAX_CONFIG_BYTES,
     TAGGER,
     checkpoints_root,
     is_tagger_folder,
@@ -24,7 +23,7 @@ from litteragpt.entities.huggingface import HuggingFaceTagger, load_huggingface_
 from litteragpt.entities.tagger import EntityTagger
 from litteragpt.files import read_json_object
 from litteragpt.huggingface import is_model_folder
-from litteragpt.weights import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
+from litteragpt.weights import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE, CheckpointError
 
 DEFAULT_TAGGER = "ner-multi"
 

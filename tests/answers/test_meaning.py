@@ -133,7 +133,7 @@ def _config(**changes: Any) -> Any:
         (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "has 99 bytes"),
         (lambda folder: (folder / "README.md").write_text("sha256: 00"), "has the sha256"),
         (_config(format=2), "format 2"),
-        (_config(architecture="decoder"), "of the architecture"),
+        (_config(architecture="decoder"), "architecture must be"),
         (_config(model__words=10**9), "words must be a whole number"),
         (_config(model__layers=100), "bytes where its config asks"),
         (_config(judgement__ranking=[1.0]), "weighs 2 figures"),

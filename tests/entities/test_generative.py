@@ -385,7 +385,7 @@ def _save(folder: Path, tagger: GenerativeTagger) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": True}, "format must be 1"),
+        ({"format": True}, "has format True"),
         ({"task": "text"}, "task must be 'entities'"),
         ({"architecture": "lstm"}, "architecture must be 'decoder'"),
         ({"labels": ["DATE", "DATE", "X"]}, "each of them once"),
