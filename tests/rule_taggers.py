@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Final
 from unittest import mock
 
@@ -25,6 +27,7 @@ RULES: Final = {
     "NAME": (rf"(?!Hola|Podemos|Un|Vamos|Qu|Si|Ven|Sch){_CAPITAL}(?: (?:de )?{_CAPITAL})*", 0.83),
     "$x$<b>*": (r"HOSTILE", 0.99),
 }
+WAIT: Final = "espera a "
 OTHERS: Final = {**RULES, "MISC": (r"Quijote", 0.4), "LOC": (r"Sevilla|Iberdrola", 0.95)}
 
 
@@ -42,7 +45,12 @@ class RuleTagger:
     def tag(
         self, text: str, *, labels: Collection[str] | None = None, threshold: float = 0.0
     ) -> list[Entity]:
-        """The entities of a text in order."""
+        """The entities of a text in order; after `WAIT` and a path, once that file is there."""
+        if path := re.search(rf"{WAIT}(\S+)", text):
+            for _ in range(600):
+                if Path(path[1]).exists():
+                    break
+                time.sleep(0.1)
         found = without_overlaps(
             entity_at(text, match.start(), match.end(), label, score)
             for label, (pattern, score) in self._rules.items()

@@ -12,6 +12,7 @@ import torch
 import litteragpt
 from app.blocks import models
 from app.blocks.jobs import process_slots, session_watch
+from app.blocks.tasks import attended
 from app.i18n import Words
 from litteragpt.checkpoint import checkpoints_root, resolve
 from litteragpt.entities.adapter import adapters
@@ -101,16 +102,20 @@ def read(info: TaggerInfo, tagger: Tagger, text: str) -> Reading:
 
     Raises `ValueError` where the core refuses the text, `Busy` where too many wait.
     """
-    alive = session_watch()
-    torch.set_num_threads(1)  # a place is a core; it is a setting of the calling thread
-    with process_slots().place(object(), give_up=lambda: not alive()):
-        began = time.monotonic()
-        entities = tagger.tag(text)
-        seconds = time.monotonic() - began
-        raw: list[Raw] = []
-        if isinstance(tagger, GenerativeTagger):
-            raw = tagger.raw(text[:RAW_CHARS])
-        return Reading(info, tuple(entities), seconds, tuple(raw))
+    slots, alive = process_slots(), session_watch()
+
+    def work() -> Reading:
+        torch.set_num_threads(1)  # a place is a core; it is a setting of the calling thread
+        with slots.place(object(), give_up=lambda: not alive()):
+            began = time.monotonic()
+            entities = tagger.tag(text)
+            seconds = time.monotonic() - began
+            raw: list[Raw] = []
+            if isinstance(tagger, GenerativeTagger):
+                raw = tagger.raw(text[:RAW_CHARS])
+            return Reading(info, tuple(entities), seconds, tuple(raw))
+
+    return attended(work)
 
 
 def chosen(offered: list[TaggerInfo], *, key: str) -> TaggerInfo:

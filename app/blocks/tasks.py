@@ -11,13 +11,19 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from concurrent.futures import Future, wait
+from typing import Literal, TypeVar
 
+import streamlit as st
 import torch
 
 from app.blocks.slots import Busy, Slots
 
 TIME_LIMIT_S = 120.0
+
+ATTEND_S = 0.1
+
+T = TypeVar("T")
 
 Status = Literal["waiting", "running", "done"]
 Finish = Literal["sentences", "words", "line", "length", "end", "stopped", "time", "busy", "error"]
@@ -113,3 +119,23 @@ class Task(ABC):
             if not self._alive():
                 self._stop.set()
         return self._stop.is_set()
+
+
+def attended(work: Callable[[], T]) -> T:
+    """What `work` gives or raises, done in a thread of its own for a page that waits for it.
+
+    The page is not deaf meanwhile: whatever the user does ends this run of it, and `work` goes
+    on unheard.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="attended", daemon=True).start()
+    while not wait([outcome], ATTEND_S).done:
+        st.session_state.get("attended")  # where Streamlit looks whether the user has done anything
+    return outcome.result()

@@ -22,6 +22,7 @@ from app.blocks.navigation import header
 from app.blocks.samples import QUESTIONS, SAMPLES, read_sample
 from app.blocks.session_jobs import desk, intend
 from app.blocks.slots import Busy
+from app.blocks.tasks import attended
 from app.i18n import Words
 
 PAGE = "perguntar"
@@ -229,8 +230,12 @@ def start(t: Words, present: Library) -> None:
             if not entered:
                 return
             index = present.index(report)
-            torch.set_num_threads(1)  # a place is a core; it is a setting of the calling thread
-            present.ask(question, index, judge)
+
+            def ask() -> None:
+                torch.set_num_threads(1)  # a place is a core; it is the calling thread's setting
+                present.ask(question, index, judge)
+
+            attended(ask)
     except Busy:
         st.warning(t("status.busy"), icon=":material/hourglass_top:")
     except ValueError as error:

@@ -12,6 +12,7 @@ import pytest
 import litteragpt
 from app.blocks.jobs import Job, Request
 from app.blocks.slots import Busy, Slots
+from app.blocks.tasks import ATTEND_S, attended
 from litteragpt.generation.sampling import SamplingConfig
 from litteragpt.generation.text import TextModel
 
@@ -150,3 +151,15 @@ def test_a_full_line_is_busy(model: TextModel) -> None:
         with pytest.raises(Busy), slots.place("b", give_up=lambda: False):
             pass
         assert run(Job(SHORT, model, slots)).finish == ["busy"]
+
+
+def test_attended_work_gives_what_it_gives_or_raises() -> None:
+    caller = threading.get_ident()
+    assert attended(threading.get_ident) != caller
+    assert attended(lambda: time.sleep(3 * ATTEND_S)) is None  # it has to look up in between
+
+    def refuse() -> None:
+        raise ValueError("too long")
+
+    with pytest.raises(ValueError, match="too long"):
+        attended(refuse)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.conftest import OpenTab, settle
 from tests.browser.test_walks import HOSTILE, button, contrast, overflow, text_of
+from tests.rule_taggers import WAIT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Dialog, Locator, Page
@@ -141,6 +143,18 @@ def test_an_entity_added_by_hand(open_tab: OpenTab) -> None:
     button(page, "Volver a lo que marcó el modelo").click()
     page.locator(".lg-facts").get_by_text("5 de 5 entidades").wait_for()
     assert marks(page).count() == 5
+
+
+def test_one_can_leave_while_a_text_is_being_marked(open_tab: OpenTab, tmp_path: Path) -> None:
+    page = open_tab().go("entidades")
+    done = tmp_path / "done"
+    page.get_by_role("textbox", name="Texto", exact=True).fill(f"Ana vive en Madrid, {WAIT}{done}")
+    button(page, "Marcar").click()
+    page.get_by_test_id("stSpinner").wait_for()
+    page.get_by_role("link", name="Modelos").click()
+    page.get_by_role("heading", level=1, name="Modelos").wait_for()
+    assert not done.exists()
+    done.touch()
 
 
 def test_the_text_of_generar_is_carried_over(open_tab: OpenTab) -> None:
