@@ -31,11 +31,11 @@ from torch.distributed.tensor import DTensor
 
 from litteragpt.architectures import ARCHITECTURES
 from litteragpt.corpora.shards import Shards, has_shards
+from litteragpt.precision import autocast_for, pick_device
 from litteragpt.recipe import load_recipe
 from litteragpt.tokenizers import load_tokenizer, normalize
 from litteragpt.training.batches import HeldTokens, MappedTokens, Windows
 from litteragpt.training.distributed import join_processes
-from litteragpt.training.precision import autocast_for, pick_device
 
 RECIPE = Path(__file__).parents[1] / "models" / "litteragpt-es.toml"
 

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
 from litteragpt.evaluation import start_id, total_nats
+from litteragpt.precision import autocast_for, obstacle_to_compiling
 from litteragpt.recipe import TrainingConfig
 from litteragpt.tokenizers import load_tokenizer
 from litteragpt.training.batches import HeldTokens, Windows
 from litteragpt.training.optim import Optimizers
-from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 from litteragpt.training.schedule import lr_factor
 
 

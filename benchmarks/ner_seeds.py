@@ -28,12 +28,12 @@ import tyro
 from tyro.conf import Positional, UseAppendAction
 
 from litteragpt.entities.score import MICRO, Scores
+from litteragpt.precision import pick_device
 from litteragpt.training.causal_recipe import (
     is_causal_recipe,
     load_causal_recipe,
     train_causal_recipe,
 )
-from litteragpt.training.precision import pick_device
 from litteragpt.training.tagger_recipe import load_tagger_recipe, train_recipe
 from litteragpt.training.tagging import encoder_device
 

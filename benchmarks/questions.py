@@ -39,9 +39,9 @@ import torch
 import tyro
 
 from litteragpt.answers import Index, Reranker, answer
-from litteragpt.answers.cross_encoder import load_cross_encoder
 from litteragpt.answers.documents import Document
 from litteragpt.answers.fit import fit_reader, fit_search
+from litteragpt.answers.foreign import load_judge
 from litteragpt.answers.meaning import DEFAULT_ENCODER, load_meaning
 from litteragpt.answers.measure import ranks, spans, unanswered
 from litteragpt.answers.reader import READER_FILE
@@ -109,7 +109,7 @@ def main(
         texts: text files to fill the timed collection with.
         fit: learn the weights instead and write them into this folder.
         encoder: name or folder of a sentence encoder; none for words alone.
-        reranker: folder of a cross-encoder (`litteragpt ask --reranker`), for its recall too.
+        reranker: folder of a model that judges (`litteragpt ask --reranker`), for its recall too.
         json: write JSON, not a table.
     """
     torch.set_num_threads(1)
@@ -125,7 +125,7 @@ def main(
     if encoder != "none":
         judges["meaning"] = load_meaning(encoder)
     if reranker is not None:
-        judges[reranker.name] = load_cross_encoder(reranker)
+        judges[reranker.name] = load_judge(reranker)
     ways: dict[str, Reranker | None] = {"words": None, **judges}
     report: dict[str, dict[str, object]] = {}
     questions = [question for question in sets.questions if question.test]

@@ -42,12 +42,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from litteragpt.architectures.decoder import DecoderConfig
+from litteragpt.precision import autocast_for, obstacle_to_compiling, pick_device
 from litteragpt.recipe import Recipe, TrainingConfig, load_recipe
 from litteragpt.tokenizers import CharTokenizer
 from litteragpt.training.distributed import Processes
 from litteragpt.training.loop import Run
 from litteragpt.training.memory import keep_memory
-from litteragpt.training.precision import autocast_for, obstacle_to_compiling, pick_device
 
 RECIPE = Path(__file__).parents[1] / "models" / "litteragpt-es.toml"
 CHARACTERS = "\n" + "".join(map(chr, range(32, 126))) + "áéíóúñ¿"

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from litteragpt.architectures import decoder
 from litteragpt.architectures.decoder import Decoder, DecoderConfig
+from litteragpt.precision import autocast_for, obstacle_to_compiling
 from litteragpt.recipe import load_recipe
-from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 
 RECIPE = Path(__file__).parents[1] / "models" / "litteragpt-es.toml"
 

@@ -176,8 +176,8 @@ def list_checkpoints(root: Path | None = None) -> CheckpointList:
                 continue
             if is_encoder_folder(path):
                 continue
-            if huggingface.is_cross_encoder(path):  # it judges passages, and writes nothing
-                continue
+            if huggingface.is_cross_encoder(path) or huggingface.is_sentence_encoder(path):
+                continue  # they judge passages, and write nothing
             if path.name in {info.name for info in found}:
                 raise CheckpointError(f"{path} has the name of another model")
             if huggingface.is_model_folder(path):

@@ -43,24 +43,29 @@ def read_json_object(path: Path, max_bytes: int) -> dict[str, Any]:
 
 
 def parse_json_object(data: bytes, source: str) -> dict[str, Any]:
-    """The JSON object in UTF-8 text; `source` names the text in messages.
+    """The JSON object in UTF-8 text, as `parse_json`; ValueError for what is none, too."""
+    value = parse_json(data, source)
+    if not isinstance(value, dict):
+        raise ValueError(f"{source} must hold a JSON object, not {type(value).__name__}")
+    return value
 
-    Raises ValueError for what is no JSON object, and also for what Python's reader would let
-    through: NaN and infinities, a key that occurs twice (which of them counts would be a guess),
-    and nesting too deep to read.
+
+def parse_json(data: bytes, source: str) -> Any:
+    """The JSON value in UTF-8 text; `source` names the text in messages.
+
+    Raises ValueError for what is no JSON, and also for what Python's reader would let through: NaN
+    and infinities, a key that occurs twice (which of them counts would be a guess), and nesting
+    too deep to read.
     """
     text = _decode(data, source)
     try:
-        value = json.loads(
+        return json.loads(
             text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
         )
     except RecursionError:
         raise ValueError(f"{source} is nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{source} is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{source} must hold a JSON object, not {type(value).__name__}")
-    return value
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[1]
 CORE = ROOT / "litteragpt"
 
 FLOORS = [
-    {"bounds", "protocols", "files", "tables", "weights", "substitutes", "sentences", "words"},
+    {
+        "bounds",
+        "protocols",
+        "files",
+        "precision",
+        "tables",
+        "weights",
+        "substitutes",
+        "sentences",
+        "words",
+    },
     {"architectures", "tokenizers", "huggingface"},
     {"checkpoint", "recipe"},
     {

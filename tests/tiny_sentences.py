@@ -13,7 +13,7 @@ from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceE
 from litteragpt.training.sentences import Lesson, SentenceTraining, train
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG
 
-JUDGEMENT = Judgement(0.1, (20.0, 0.0), (0.1, 8.0, 0.0, -2.0), 0.4)
+JUDGEMENT = Judgement(0.1, (20.0, 0.0, 0.0, 0.0), (0.1, 8.0, 0.0, 0.0, 0.0, -2.0), 0.4)
 CARD = "# tiny\n\nLearned from three sentences.\n"
 
 

@@ -1,4 +1,4 @@
-"""What judges Perguntar's passages besides their words: our encoder, or a cross-encoder."""
+"""What judges Perguntar's passages besides their words: our encoder, or a model of others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import streamlit as st
 from app.blocks import models
 from app.i18n import Words
 from litteragpt.answers import Reranker
-from litteragpt.answers.cross_encoder import cross_encoders, load_cross_encoder
 from litteragpt.answers.encoder_folder import FILES
+from litteragpt.answers.foreign import judges, load_judge
 from litteragpt.answers.meaning import DEFAULT_ENCODER, has_encoder, load_meaning
 from litteragpt.checkpoint import checkpoints_root
 from litteragpt.huggingface import weight_files
@@ -70,10 +70,10 @@ def _names() -> list[str]:
 
 
 def _foreign() -> dict[str, Path]:
-    return {path.name: path for path in cross_encoders()}
+    return {path.name: path for path in judges()}
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _load(folder: Path, ours: bool, fingerprint: tuple[tuple[int, int], ...]) -> Reranker:
     """Loaded once per process, and again where the files on disk have changed."""
-    return load_meaning(folder) if ours else load_cross_encoder(folder)
+    return load_meaning(folder) if ours else load_judge(folder)

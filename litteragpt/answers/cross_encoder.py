@@ -19,14 +19,8 @@ import torch
 from torch import Tensor
 
 from litteragpt.answers.vocabulary import Floats
-from litteragpt.checkpoint import checkpoints_root
 from litteragpt.huggingface.faults import as_value_error
-from litteragpt.huggingface.folder import (
-    CROSS_ENCODERS,
-    is_cross_encoder,
-    model_folders,
-    read_folder,
-)
+from litteragpt.huggingface.folder import CROSS_ENCODERS, read_folder
 from litteragpt.huggingface.load import load_theirs
 
 KIND: Final = "AutoModelForSequenceClassification"
@@ -114,19 +108,3 @@ def load_cross_encoder(folder: Path) -> CrossEncoder:
         encoder = CrossEncoder(theirs, tokenizer, read.context, name=read.path.name)
         encoder("a", ["b", "c d"])  # what it cannot do is told now, and not at the first question
     return encoder
-
-
-def cross_encoders() -> list[Path]:
-    """The folders of cross-encoders in `checkpoints/` and `$LITTERAGPT_MODELS`, by name.
-
-    Of several with one name the first counts.
-    """
-    try:
-        below = list(checkpoints_root().iterdir())
-    except OSError:
-        below = []
-    found: dict[str, Path] = {}
-    for path in [*below, *model_folders()]:
-        if is_cross_encoder(path):
-            found.setdefault(path.name, path)
-    return [found[name] for name in sorted(found)]

@@ -1,8 +1,9 @@
-"""Passages judged by what their sentences mean, with a sentence encoder of ours.
+"""Passages judged by what their sentences mean, with a sentence encoder.
 
 The index compares words. A sentence encoder puts a question and each sentence of the passages that
 were found as vectors, and those that mean much the same lie close together, whatever their words.
-How much that counts beside the words is learned with the encoder's checkpoint.
+How much that counts beside the words is learned with the checkpoint of an encoder of ours; for one
+of others it is fixed (`litteragpt.answers.foreign`).
 
 Shapes: P passages, S sentences, D dimensions, F figures.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,19 +20,22 @@ from typing import Final
 import numpy as np
 import torch
 
+from litteragpt.answers.index import RERANKED
 from litteragpt.answers.passages import sentence_spans
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.words import WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, sentences_of
 
-FIGURES: Final = ("best sentence", "passage")
-"""What a passage is judged by: the cosine between the question and its nearest sentence, and that
-between the question and the mean of all its sentences."""
+FIGURES: Final = ("sentence", "passage", "sentence among others", "passage among others")
+"""What a passage is judged by: the cosine between the question and its nearest sentence, that
+between the question and the whole passage, and how far each lies above those of the other passages
+that were found, in their standard deviations."""
 DEFAULT_ENCODER: Final = "sentences-pt"
 MOST_KEPT: Final = 4_096
 """Passages whose vectors are kept, the last ones used: some 8 MB."""
 MOST_SENTENCES: Final = 64
 """Of a passage; the rest is not read."""
+_NOTHING: Final[Floats] = np.empty((0, 1), np.float32)
 _WORDS: Final = 2_048
 """Read at once, with what fills up shorter sentences."""
 
@@ -42,14 +46,15 @@ class Judgement:
 
     A passage's new score is `scale` times its score by words and the sum of its figures weighed by
     `ranking`; the new logarithm of the odds that it holds the answer is the sum of the old one,
-    the figures and one, weighed by `confidence`. `threshold` is the probability from which on
-    an answer is given.
+    the figures and one, weighed by `confidence`, where there are `RERANKED` passages, and the
+    nearer to the old one the fewer there are. `threshold` is the probability from which on
+    an answer is given; without one it is the index's.
     """
 
     scale: float
     ranking: tuple[float, ...]
     confidence: tuple[float, ...]
-    threshold: float
+    threshold: float | None
 
     def __post_init__(self) -> None:
         if len(self.ranking) != len(FIGURES) or len(self.confidence) != len(FIGURES) + 2:
@@ -58,15 +63,19 @@ class Judgement:
             )
 
 
+Encode = Callable[[Sequence[str], Sequence[bool]], Floats]
+"""From texts, and whether each is a question, to their vectors, `S, D`, each of length one."""
+
+
 class Vectors:
-    """Sentences as vectors, by an encoder and the rows of its words."""
+    """Sentences as vectors, by an encoder of ours and the rows of its words: an `Encode`."""
 
     def __init__(self, encoder: SentenceEncoder, rows: WordRows) -> None:
         self._encoder, self._rows = encoder.eval(), rows
 
     @torch.inference_mode()
-    def __call__(self, texts: Sequence[str]) -> Floats:
-        """`S, D`: their vectors, each of length one."""
+    def __call__(self, texts: Sequence[str], questions: Sequence[bool] = ()) -> Floats:
+        """`S, D`: their vectors, each of length one, whether they are questions or not."""
         read = [self._rows(text) for text in texts]
         order = sorted(range(len(read)), key=lambda number: len(read[number]))
         found_SD = np.zeros((len(read), self._encoder.config.dimensions), np.float32)
@@ -81,14 +90,19 @@ class Vectors:
 class Meaning:
     """A reranker: `litteragpt.answers.index.Reranker`. Keeps the vectors of what it has read."""
 
-    def __init__(self, vectors: Vectors, judgement: Judgement, *, name: str) -> None:
-        self.vectors, self.judgement, self.name = vectors, judgement, name
+    def __init__(
+        self, encode: Encode, judgement: Judgement, *, name: str, whole: bool = False
+    ) -> None:
+        """With `whole`, a passage's own vector is that of the whole read at once, and else the
+        mean of its sentences."""
+        self.encode, self.judgement, self.name = encode, judgement, name
+        self._whole = whole
         self._kept: OrderedDict[str, Floats] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
-    def threshold(self) -> float:
-        """The probability from which on there is an answer."""
+    def threshold(self) -> float | None:
+        """The probability from which on there is an answer; None: the index's own."""
         return self.judgement.threshold
 
     def judge(
@@ -100,27 +114,36 @@ class Meaning:
         scores_P = mine.scale * scores_P + figures_PF @ np.array(mine.ranking, np.float32)
         old, *weights, bias = mine.confidence
         odds_P = old * log_odds_P + figures_PF @ np.array(weights, np.float32) + bias
+        # Among few there is little to stand out from: then it is the words' odds that count.
+        share = min(1.0, (len(passages) - 1) / (RERANKED - 1))
+        odds_P = share * odds_P + (1 - share) * log_odds_P
         return np.asarray(scores_P, np.float32), np.asarray(odds_P, np.float32)
 
     def figures(self, question: str, passages: Sequence[str]) -> Floats:
         """`P, F`: `FIGURES` of each passage."""
-        (question_D,) = self.vectors([question])
-        rows = [
-            (float((passage_SD @ question_D).max()), float(_mean(passage_SD) @ question_D))
-            for passage_SD in self._read(passages)
-        ]
-        return np.array(rows, np.float32).reshape(len(rows), len(FIGURES))
+        (question_D,) = self.encode([question], [True])
+        cosines_P2 = np.array(
+            [
+                (float((vectors_SD[:-1] @ question_D).max()), float(vectors_SD[-1] @ question_D))
+                for vectors_SD in self._read(passages)
+            ],
+            np.float32,
+        ).reshape(len(passages), 2)
+        return np.concatenate([cosines_P2, _among_others(cosines_P2)], 1, dtype=np.float32)
 
     def _read(self, passages: Sequence[str]) -> list[Floats]:
-        """The vectors of the sentences of each passage, one at least, kept or new."""
+        """The vectors of the sentences of each passage, one at least, and last its own."""
         with self._lock:
             known = {text: self._kept[text] for text in passages if text in self._kept}
         new = list(dict.fromkeys(text for text in passages if text not in known))
-        sentences = [_sentences(text) for text in new]
-        vectors_SD = self.vectors([each for group in sentences for each in group])
-        ends = np.cumsum([len(group) for group in sentences])
-        for text, group_SD in zip(new, np.split(vectors_SD, ends[:-1]), strict=False):
-            known[text] = group_SD
+        groups = [[*_sentences(text), *([text] if self._whole else [])] for text in new]
+        texts = [each for group in groups for each in group]
+        vectors_SD = self.encode(texts, [False] * len(texts)) if texts else _NOTHING
+        ends = np.cumsum([len(group) for group in groups])
+        for text, group, end in zip(new, groups, ends, strict=True):
+            group_SD = vectors_SD[end - len(group) : end]
+            own = [] if self._whole else [_mean(group_SD)]
+            known[text] = np.vstack([group_SD, *own])
         with self._lock:
             for text in passages:
                 self._kept[text] = known[text]
@@ -157,3 +180,12 @@ def _sentences(text: str) -> list[str]:
 def _mean(vectors_SD: Floats) -> Floats:
     mean_D = vectors_SD.mean(0)
     return np.asarray(mean_D / max(float(np.linalg.norm(mean_D)), 1e-9), np.float32)
+
+
+def _among_others(cosines_P2: Floats) -> Floats:
+    """How far each lies above the mean, in standard deviations; 0 where all are alike."""
+    if not len(cosines_P2):
+        return cosines_P2
+    spread_2 = cosines_P2.std(0)
+    above_P2 = cosines_P2 - cosines_P2.mean(0)
+    return np.asarray(above_P2 / np.where(spread_2 > 1e-6, spread_2, np.inf), np.float32)

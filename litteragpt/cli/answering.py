@@ -37,7 +37,8 @@ def ask(
         passages: How many passages to give along, 1 to 40.
         encoder: Name or folder of a sentence encoder, which judges the passages by their meaning;
             sentences-pt where it is there; none for words alone.
-        reranker: Folder of a cross-encoder of Hugging Face's layout, which judges instead.
+        reranker: Folder of a cross-encoder or a sentence encoder of Hugging Face's layout, which
+            judges instead.
         writer: Name or folder of a model that words an answer from the passages, citing them.
         json: Print one JSON object.
     """
@@ -72,9 +73,9 @@ def _judge(encoder: str | None, reranker: Path | None) -> Reranker | None:
     if reranker is not None:
         if encoder is not None:
             raise ValueError("give --encoder or --reranker, not both")
-        from litteragpt.answers.cross_encoder import load_cross_encoder
+        from litteragpt.answers.foreign import load_judge
 
-        return load_cross_encoder(reranker)
+        return load_judge(reranker)
     from litteragpt.answers.meaning import DEFAULT_ENCODER, has_encoder, load_meaning
 
     if encoder == "none" or (encoder is None and not has_encoder()):
@@ -133,9 +134,9 @@ def sentence_train(
         override: TABLE.FIELD=VALUE in place of the recipe's, such as training.steps=500.
     """
     from litteragpt.answers.sets import read_sets
-    from litteragpt.training.precision import pick_device
+    from litteragpt.huggingface.sentence_encoder import TheirSentences
+    from litteragpt.precision import pick_device
     from litteragpt.training.sentence_recipe import load_encoder_recipe, train_encoder_recipe
-    from litteragpt.training.sentence_teacher import Teacher
 
     read = load_encoder_recipe(recipe, override)
     chosen = pick_device(device)
@@ -150,7 +151,7 @@ def sentence_train(
 
     info, recalls = train_encoder_recipe(
         read,
-        teach=partial(Teacher(teacher, read.teacher, chosen), report=tell),
+        teach=partial(TheirSentences(teacher, read.teacher, chosen), report=tell),
         folders=texts,
         asked=asked,
         checkpoints=checkpoints,

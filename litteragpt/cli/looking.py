@@ -33,7 +33,7 @@ def evaluate(
     """
     import litteragpt
     from litteragpt.evaluation import evaluate_file
-    from litteragpt.training.precision import pick_device
+    from litteragpt.precision import pick_device
 
     result = evaluate_file(litteragpt.load(model, device=pick_device(device), mix=mix), file)
     if json:

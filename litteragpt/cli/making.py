@@ -170,8 +170,8 @@ def reinforce(
         checkpoints: Where the trained model is, and the reinforced one is published.
         json: Print the figures before and after as JSON.
     """
+    from litteragpt.precision import pick_device
     from litteragpt.recipe import load_recipe
-    from litteragpt.training.precision import pick_device
     from litteragpt.training.reinforce import ReinforceConfig
     from litteragpt.training.reinforced import reinforce_checkpoint
 

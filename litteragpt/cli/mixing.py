@@ -35,7 +35,7 @@ def mix(
     """
     import litteragpt
     from litteragpt.mixing.folder import COUNTS_FILE, count, save
-    from litteragpt.training.precision import pick_device
+    from litteragpt.precision import pick_device
 
     lm = litteragpt.load(model, device=pick_device(device))
     mixture = count(lm, _read(text), fit=_read(fit) if fit else None, order=order)

@@ -312,8 +312,8 @@ def _train_causal(
     *,
     resume: bool,
 ) -> None:
+    from litteragpt.precision import pick_device
     from litteragpt.training.causal_recipe import load_causal_recipe, train_causal_recipe
-    from litteragpt.training.precision import pick_device
 
     read = load_causal_recipe(recipe, override)
     info, figures = train_causal_recipe(
@@ -348,7 +348,7 @@ def _fit(
     file = lora or data
     assert file is not None, "one of the two is given"
     if causal:
-        from litteragpt.training.precision import pick_device
+        from litteragpt.precision import pick_device
         from litteragpt.training.tagging_causal_hf import train_causal_huggingface
 
         tuned = train_causal_huggingface(

@@ -18,6 +18,7 @@ from litteragpt.huggingface.folder import (
     weight_files,
 )
 from litteragpt.huggingface.load import LoadedModel, load_folder
+from litteragpt.huggingface.sentence_encoder import is_sentence_encoder
 from litteragpt.huggingface.tokenizer import HuggingFaceTokenizer
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ModelFolder",
     "is_cross_encoder",
     "is_model_folder",
+    "is_sentence_encoder",
     "load_folder",
     "model_folders",
     "read_folder",

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from litteragpt.precision import pick_device
 from litteragpt.recipe import load_recipe
 from litteragpt.training.distributed import join_processes
 from litteragpt.training.loop import Report, Run, TrainingError
 from litteragpt.training.memory import keep_memory
-from litteragpt.training.precision import pick_device
 from litteragpt.training.publish import Figures
 
 __all__ = ["Figures", "TrainingError", "train"]

@@ -26,6 +26,7 @@ from litteragpt.checkpoint import KNOWN_FILE
 from litteragpt.corpora.kinds import kind_of
 from litteragpt.corpora.shards import Shards, has_shards
 from litteragpt.evaluation import start_id, total_nats, total_nats_of_lines
+from litteragpt.precision import autocast_for, obstacle_to_compiling
 from litteragpt.protocols import Tokenizer
 from litteragpt.recipe import Recipe
 from litteragpt.tokenizers import load_tokenizer, normalize
@@ -34,7 +35,6 @@ from litteragpt.training.batches import Batches, HeldTokens, Lines, MappedTokens
 from litteragpt.training.distil import Distilled, load_teachers
 from litteragpt.training.distributed import Processes
 from litteragpt.training.optim import MovingAverage, Optimizers
-from litteragpt.training.precision import autocast_for, obstacle_to_compiling
 from litteragpt.training.publish import Figures, publish, sample
 from litteragpt.training.schedule import lr_factor
 from litteragpt.training.state import load_state, save_state

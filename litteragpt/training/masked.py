@@ -25,9 +25,9 @@ from litteragpt.architectures.encoder import Encoder
 from litteragpt.bounds import check_range, check_whole
 from litteragpt.entities.batch import features_of, words_of
 from litteragpt.entities.words import split_words
+from litteragpt.precision import autocast_for
 from litteragpt.tables import from_table
 from litteragpt.training.encoder_optim import EncoderOptimizers
-from litteragpt.training.precision import autocast_for
 from litteragpt.training.tagging import Report, mean_of
 from litteragpt.weights import CheckpointError, check_layout, read_tensors, write_weights
 

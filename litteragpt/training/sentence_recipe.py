@@ -5,7 +5,7 @@ language = ["pt", "es"]
 [vocabulary]   words with a row of their own, by language: pt = 30_000
 [model]        `SentenceEncoderConfig`, without `words`
 [training]     `litteragpt.training.sentences.SentenceTraining`
-[teacher]      `litteragpt.training.sentence_teacher.Roles`
+[teacher]      `litteragpt.huggingface.sentence_encoder.Roles`
 [[sets]]       `litteragpt.training.sentence_texts.TextSet`
 [made]         `litteragpt.training.sentence_texts.MadeTexts`
 [card]         description, use, limits
@@ -31,16 +31,16 @@ import torch
 from litteragpt.answers import Index
 from litteragpt.answers.encoder_folder import EncoderInfo, save_folder
 from litteragpt.answers.fit import fit_judgement
-from litteragpt.answers.meaning import Judgement, Meaning, Vectors
+from litteragpt.answers.meaning import FIGURES, Judgement, Meaning, Vectors
 from litteragpt.answers.measure import ranks
 from litteragpt.answers.sets import QuestionSets
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.words import WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceEncoderConfig
 from litteragpt.card import code_block, table_of
+from litteragpt.huggingface.sentence_encoder import Roles
 from litteragpt.recipe import override_table
 from litteragpt.tables import check_keys, from_table
-from litteragpt.training.sentence_teacher import Roles
 from litteragpt.training.sentence_texts import MadeTexts, Text, TextSet, gather, vocabulary
 from litteragpt.training.sentences import Lesson, SentenceTraining, begin_table, targets_of, train
 from litteragpt.training.tagging import Report
@@ -171,7 +171,8 @@ def judge(
     found of the test part."""
     index = Index(asked.documents())
     vectors = Vectors(encoder, rows)
-    blank = Judgement(1.0, (0.0, 0.0), (1.0, 0.0, 0.0, 0.0), 0.5)
+    none = (0.0,) * len(FIGURES)
+    blank = Judgement(1.0, none, (1.0, *none, 0.0), None)
     _, unread = asked.tuning()
     figures = Meaning(vectors, blank, name="").figures
     judgement = fit_judgement(index, unread, figures)

@@ -27,8 +27,8 @@ from torch.nn import functional
 from litteragpt.answers.words import EMPTY, WordRows, words_of
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, sentences_of
 from litteragpt.bounds import check_range, check_whole
+from litteragpt.precision import autocast_for
 from litteragpt.tables import from_table
-from litteragpt.training.precision import autocast_for
 from litteragpt.training.schedule import lr_factor
 from litteragpt.training.tagging import Report, mean_of
 

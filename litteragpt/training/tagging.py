@@ -27,9 +27,9 @@ from litteragpt.entities.batch import features_of, words_of
 from litteragpt.entities.bio import OUTSIDE
 from litteragpt.entities.features import WordFeatures
 from litteragpt.entities.sets import ANYTHING, Example, SetConfig, epoch
+from litteragpt.precision import autocast_for, pick_device
 from litteragpt.tables import from_table
 from litteragpt.training.encoder_optim import EncoderOptimizers
-from litteragpt.training.precision import autocast_for, pick_device
 
 Report = Callable[[Mapping[str, Any]], None]
 

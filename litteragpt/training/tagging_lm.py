@@ -24,9 +24,9 @@ from litteragpt.entities.bio import OUTSIDE
 from litteragpt.entities.chat import written
 from litteragpt.entities.sets import ANYTHING, Example
 from litteragpt.entities.vocabulary import ChatVocabulary, right_answer
+from litteragpt.precision import autocast_for
 from litteragpt.recipe import TrainingConfig
 from litteragpt.training.optim import MovingAverage, Optimizers
-from litteragpt.training.precision import autocast_for
 from litteragpt.training.schedule import lr_factor
 from litteragpt.training.state import load_state, save_state
 

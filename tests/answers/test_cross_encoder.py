@@ -11,9 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import litteragpt
 from litteragpt.answers import Index, answer
-from litteragpt.answers.cross_encoder import BATCH, CrossEncoder, cross_encoders, load_cross_encoder
+from litteragpt.answers.cross_encoder import BATCH, CrossEncoder, load_cross_encoder
 from litteragpt.answers.index import RERANKED
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.cli import main
@@ -134,28 +133,6 @@ def test_a_model_that_fails_at_a_question_is_told_of(tmp_path: Path) -> None:
     judge._theirs.bert.embeddings.word_embeddings = torch.nn.Embedding(5, 24)  # too few words
     with pytest.raises(ValueError, match="malo cannot be used: "):
         judge(QUESTION, [RIGHT])
-
-
-def test_of_two_with_one_name_the_first_counts(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = save_cross_encoder(tmp_path / folder.name, steps=0)
-    monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(tmp_path / "none"))
-    monkeypatch.setenv("LITTERAGPT_MODELS", f"{folder}:{other}")
-    assert cross_encoders() == [folder]
-
-
-def test_they_are_found_and_no_writers(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save_hf(tmp_path / "models" / "writer")
-    save_cross_encoder(tmp_path / "models" / "judge", steps=0)
-    monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(tmp_path / "none"))
-    monkeypatch.setenv("LITTERAGPT_MODELS", f"{folder}:{tmp_path / 'models'}:/nowhere")
-    assert [path.name for path in cross_encoders()] == ["judge", "juez"]
-    listed = litteragpt.list_checkpoints()
-    assert [info.name for info in listed.found] == ["writer"]
-    assert listed.broken == []
 
 
 def test_ask_with_one(

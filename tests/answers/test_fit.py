@@ -100,12 +100,13 @@ def test_what_meaning_tells_gets_its_weight(sets: QuestionSets, sign: int) -> No
 
     def figures(question: str, passages: Sequence[str]) -> Floats:
         is_right = [passage == sets.passages[right[question]] for passage in passages]
-        noise = rng.normal(size=len(passages)) * 0.1
-        return np.stack([sign * np.array(is_right), noise], 1).astype(np.float32)
+        noise = rng.normal(size=(3, len(passages))) * 0.1
+        return np.stack([sign * np.array(is_right), *noise], 1).astype(np.float32)
 
     judgement = fit_judgement(index, sets.questions, figures, steps=100)
     assert sign * judgement.ranking[0] > 5 * abs(judgement.ranking[1])
     assert sign * judgement.confidence[1] > abs(judgement.confidence[2])
+    assert judgement.threshold is not None
     assert 0.05 <= judgement.threshold <= 0.95
     with pytest.raises(ValueError, match="no question's passage"):
         fit_judgement(Index([]), sets.questions, figures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from litteragpt.answers import Index, answer, meaning
 from litteragpt.answers.encoder_folder import load_folder, read_folder, save_folder
+from litteragpt.answers.index import RERANKED
 from litteragpt.answers.meaning import Judgement, Meaning, Vectors, has_encoder, load_meaning
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.checkpoint import ROOT_VARIABLE, list_checkpoints
@@ -35,7 +37,8 @@ def ours(folder: Path) -> Meaning:
 
 @pytest.fixture
 def index() -> Index:
-    return Index([document("a.txt", WRONG), document("b.txt", RIGHT)])
+    others = [document(f"{n}.txt", f"Na noite {n} o navio some no mar.") for n in range(RERANKED)]
+    return Index([document("a.txt", WRONG), document("b.txt", RIGHT), *others])
 
 
 def test_what_means_the_same_comes_first(index: Index, ours: Meaning) -> None:
@@ -47,6 +50,22 @@ def test_what_means_the_same_comes_first(index: Index, ours: Meaning) -> None:
     assert found.source == "b.txt"
 
 
+def test_among_few_the_odds_by_words_count(ours: Meaning) -> None:
+    scores, odds = np.zeros(1, np.float32), np.array([-1.5], np.float32)
+    assert ours.judge(QUESTION, [RIGHT], scores, odds)[1].tolist() == [-1.5]
+    passages = [RIGHT, *(f"{WRONG} {n}" for n in range(RERANKED - 1))]
+    found = []
+    for count in (2, 8, RERANKED):
+        given = passages[:count]
+        plain_P = np.full(count, -1.5, np.float32)
+        found.append(float(ours.judge(QUESTION, given, plain_P, plain_P)[1][0]))
+    assert -1.5 < found[0] < found[1] < found[2]
+    figures_F = ours.figures(QUESTION, passages)[0]
+    weights = np.array(JUDGEMENT.confidence)
+    whole = float(np.concatenate([[-1.5], figures_F, [1.0]]) @ weights)
+    assert found[2] == pytest.approx(whole, abs=1e-3)
+
+
 def test_the_threshold_is_the_encoders(index: Index, folder: Path) -> None:
     loaded = load_folder(folder)
     severe = dataclasses.replace(JUDGEMENT, threshold=0.9999)
@@ -56,33 +75,56 @@ def test_the_threshold_is_the_encoders(index: Index, folder: Path) -> None:
 
 def test_figures_are_the_nearest_sentence_and_the_mean(ours: Meaning) -> None:
     both = f"{WRONG} {RIGHT}"
-    ((best, mean),) = ours.figures(QUESTION, [both])
-    (question_D,), sentences_SD = ours.vectors([QUESTION]), ours.vectors([WRONG, RIGHT])
-    assert best == pytest.approx(float((sentences_SD @ question_D).max()), abs=1e-5)
+    (figures,) = ours.figures(QUESTION, [both])
+    (question_D,), sentences_SD = ours.encode([QUESTION], [True]), ours.encode([WRONG, RIGHT], [])
+    assert figures[0] == pytest.approx(float((sentences_SD @ question_D).max()), abs=1e-5)
     middle = sentences_SD.mean(0)
-    assert mean == pytest.approx(float(middle @ question_D / np.linalg.norm(middle)), abs=1e-5)
+    expected = float(middle @ question_D / np.linalg.norm(middle))
+    assert figures[1] == pytest.approx(expected, abs=1e-5)
+    assert figures[2:].tolist() == [0, 0], "there are no others"
+
+
+def test_figures_among_others_are_in_standard_deviations(ours: Meaning) -> None:
+    passages = [RIGHT, WRONG, f"{WRONG} {RIGHT}", "O navio some no mar."]
+    figures_PF = ours.figures(QUESTION, passages)
+    for plain, among in ((0, 2), (1, 3)):
+        spread = statistics.pstdev(figures_PF[:, plain].tolist())
+        for row in figures_PF:
+            above = row[plain] - figures_PF[:, plain].mean()
+            assert row[among] == pytest.approx(above / spread, abs=1e-3)
+    assert ours.figures(QUESTION, [RIGHT, RIGHT])[:, 2:].tolist() == [[0, 0], [0, 0]]
+    assert ours.figures(QUESTION, []).shape == (0, 4)
+
+
+def test_a_passage_may_be_read_as_a_whole(ours: Meaning) -> None:
+    both = f"{WRONG} {RIGHT}"
+    whole = Meaning(ours.encode, JUDGEMENT, name="whole", whole=True)
+    (question_D,), (vector_D,) = ours.encode([QUESTION], [True]), ours.encode([both], [False])
+    (figures,) = whole.figures(QUESTION, [both])
+    assert figures[1] == pytest.approx(float(vector_D @ question_D), abs=1e-5)
+    assert figures[0] == ours.figures(QUESTION, [both])[0, 0]
 
 
 def test_many_texts_are_read_as_each_alone(ours: Meaning) -> None:
     texts = [RIGHT * n for n in (1, 40, 3)] + ["", "?", "x" * 500] + [WRONG] * 300
-    together = ours.vectors(texts)
-    alone = np.concatenate([ours.vectors([text]) for text in texts[:7]])
+    together = ours.encode(texts, [])
+    alone = np.concatenate([ours.encode([text], []) for text in texts[:7]])
     np.testing.assert_allclose(together[:7], alone, atol=1e-5)
 
 
 def test_a_passage_is_read_once(ours: Meaning, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    vectors = ours.vectors
+    encode = ours.encode
 
-    def count(texts: Sequence[str]) -> Floats:
+    def count(texts: Sequence[str], questions: Sequence[bool]) -> Floats:
         read.extend(texts)
-        return vectors(texts)
+        return encode(texts, questions)
 
-    monkeypatch.setattr(ours, "vectors", count)
+    monkeypatch.setattr(ours, "encode", count)
     first = ours.figures(QUESTION, [RIGHT, WRONG, RIGHT])
     again = ours.figures(QUESTION, [WRONG, RIGHT])
     assert read.count(RIGHT) == read.count(WRONG) == 1
-    np.testing.assert_array_equal(first[:2], again[::-1])
+    np.testing.assert_array_equal(first[:2, :2], again[::-1, :2])
     monkeypatch.setattr(meaning, "MOST_KEPT", 1)
     ours.figures(QUESTION, ["Outra coisa."])
     ours.figures(QUESTION, [RIGHT])
@@ -90,7 +132,7 @@ def test_a_passage_is_read_once(ours: Meaning, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_judgement_has_its_weights() -> None:
-    with pytest.raises(ValueError, match="weighs 2 figures, and 4"):
+    with pytest.raises(ValueError, match="weighs 4 figures, and 6"):
         Judgement(1.0, (1.0,), (1.0, 0.0, 0.0, 0.0), 0.5)
 
 
@@ -136,7 +178,7 @@ def _config(**changes: Any) -> Any:
         (_config(architecture="decoder"), "architecture must be"),
         (_config(model__words=10**9), "words must be a whole number"),
         (_config(model__layers=100), "bytes where its config asks"),
-        (_config(judgement__ranking=[1.0]), "weighs 2 figures"),
+        (_config(judgement__ranking=[1.0]), "weighs 4 figures"),
         (_config(judgement__scale="x"), "must be of type float"),
         (_config(more=1), "unknown"),
         (_config(training=[]), "training must be a table"),

@@ -17,6 +17,7 @@ from litteragpt.answers.meaning import DEFAULT_ENCODER
 from tests.app.conftest import Open, calm
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
 from tests.tiny_sentences import save_encoder
+from tests.tiny_their_sentences import save_their_sentences
 
 NAME = "juez"
 
@@ -54,6 +55,14 @@ def test_it_is_asked_where_it_is_chosen(open_app: Open, root: Path) -> None:
     calm(at)
     at.selectbox(key=rerankers.KEY).set_value("").run()
     assert first_passage(at) == WRONG
+
+
+def test_a_sentence_encoder_of_others_is_asked(open_app: Open, tmp_path: Path) -> None:
+    save_their_sentences(tmp_path / "frases")
+    at = open_app("perguntar", root=tmp_path)
+    at.selectbox(key=rerankers.KEY).set_value("frases").run()
+    assert first_passage(at) == RIGHT
+    calm(at)
 
 
 def test_a_broken_one_is_told_of_and_the_search_goes_on(open_app: Open, root: Path) -> None:

@@ -210,7 +210,11 @@ def test_texts_are_gathered_with_their_roles(tmp_path: Path, asked: QuestionSets
     assert not any(text in passage for passage in tested for text in plain if "ontem." in text)
     questions = [each for each in found if each.question]
     assert sum(each.text.startswith("Onde ") for each in questions) == 3
-    assert sum(each.repeats == 3.0 for each in questions) == len(asked.questions) - len(held)
+    learned, kept_back = asked.tuning()
+    assert sum(each.repeats == 3.0 for each in questions) == len(learned)
+    assert kept_back
+    assert not {question.text for question in kept_back} & set(plain)
+    assert not {asked.passages[question.passage] for question in kept_back} & set(plain)
     real = {each.text for each in questions if each.repeats == 3.0}
     made_up = [each.text for each in questions if each.text not in real][4:9]
     assert all(text.startswith("Quando o ") and text.endswith("?") for text in made_up)
@@ -336,7 +340,7 @@ def test_a_teacher_of_others_teaches_by_the_command(
 ) -> None:
     pytest.importorskip("wordfreq")
     transformers = pytest.importorskip("transformers")
-    from litteragpt.training.sentence_teacher import Roles, Teacher
+    from litteragpt.huggingface.sentence_encoder import Roles, TheirSentences
     from tests.tiny_hf import word_pieces
 
     texts = ["query: o gato dorme?", "passage: o mar fica longe"]
@@ -353,7 +357,7 @@ def test_a_teacher_of_others_teaches_by_the_command(
     model = transformers.BertModel(config, add_pooling_layer=False).eval()
     model.save_pretrained(folder)
     pieces.save_pretrained(folder)
-    teacher = Teacher(folder, Roles(), torch.device("cpu"))
+    teacher = TheirSentences(folder, Roles(), torch.device("cpu"))
     given = ["o gato dorme?", "o mar fica longe " * 50, "o mar"]
     found = teacher(given, [True, False, False])
     read = pieces("query: o gato dorme?", return_tensors="pt", return_token_type_ids=False)

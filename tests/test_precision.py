@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from litteragpt.training import precision
-from litteragpt.training.precision import obstacle_to_compiling
+from litteragpt import precision
+from litteragpt.precision import obstacle_to_compiling
 
 
 @pytest.fixture
