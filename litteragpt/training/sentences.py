@@ -235,5 +235,6 @@ def _within(group: Sequence[int], words: Sequence[Sequence[str]], most: int) -> 
             batches.append([])
         batches[-1].append(number)
     if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2] += batches.pop()
+        alone = batches.pop()
+        batches[-1] += alone
     return batches

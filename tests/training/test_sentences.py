@@ -29,6 +29,7 @@ from litteragpt.training.sentences import (
     Lesson,
     SentenceTraining,
     _batches,
+    _within,
     begin_table,
     targets_of,
     train,
@@ -104,6 +105,14 @@ def test_batches_are_of_like_sentences_and_hold_each_once() -> None:
     assert sorted(read) == list(range(400))
     assert float(np.mean(alike)) > 0.8
     assert len(next(_batches(Lesson(["o"], torch.eye(8)[:1], 12), config, rng))) == 1
+
+
+@pytest.mark.parametrize("lengths", [[1, 1, 9], [2, 2, 3, 3, 9], [1, 2, 3, 4, 5, 6, 7, 50], [9]])
+def test_no_batch_has_one_sentence_alone(lengths: list[int]) -> None:
+    words = [["o"] * length for length in lengths]
+    batches = _within(range(len(words)), words, 6)
+    assert sorted(sum(batches, [])) == list(range(len(words)))
+    assert all(len(batch) > 1 for batch in batches) or len(words) == 1
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
