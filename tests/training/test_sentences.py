@@ -111,7 +111,7 @@ def test_batches_are_of_like_sentences_and_hold_each_once() -> None:
 def test_no_batch_has_one_sentence_alone(lengths: list[int]) -> None:
     words = [["o"] * length for length in lengths]
     batches = _within(range(len(words)), words, 6)
-    assert sorted(sum(batches, [])) == list(range(len(words)))
+    assert sorted(n for batch in batches for n in batch) == list(range(len(words)))
     assert all(len(batch) > 1 for batch in batches) or len(words) == 1
 
 
