@@ -6,6 +6,7 @@ Shapes: B rows, T new positions, V vocabulary entries.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,8 @@ class HuggingFaceModel(nn.Module):
         self.theirs = theirs
         self.context = context
         self.vocab_size = int(theirs.config.get_text_config().vocab_size)
+        known = inspect.signature(theirs.forward).parameters
+        self._cache = "cache" if "cache" in known else "past_key_values"  # its former name
         self.eval()
         self._check()
 
@@ -63,8 +66,8 @@ class HuggingFaceModel(nn.Module):
         if seen_BT.shape[1] > self.context:
             seen_BT = new_BT = seen_BT[:, -max(T, self.context // 2) :]
             cache = self._new_cache()
-        output = self.theirs(input_ids=new_BT, past_key_values=cache, use_cache=True)
-        cache = getattr(output, "past_key_values", None)
+        output = self.theirs(input_ids=new_BT, use_cache=True, **{self._cache: cache})
+        cache = getattr(output, self._cache, None)
         if not (hasattr(cache, "reorder_cache") and hasattr(cache, "layers")):
             raise ValueError(f"{type(self.theirs).__name__} keeps no cache that can be branched")
         return self._logits(output, T), CacheState(cache, seen_BT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,3 +206,35 @@ def test_one_that_sees_the_future_is_refused(hf_folder: Folder) -> None:
 
     with pytest.raises(ValueError, match="sees what follows"):
         HuggingFaceModel(Seeing(), 8)
+
+
+@pytest.mark.parametrize("name", ["cache", "past_key_values"])
+def test_a_cache_is_handed_on_by_either_name(hf_folder: Folder, name: str) -> None:
+    ours = model_of(hf_folder)
+    inner, keyword = ours.theirs, ours._cache
+
+    class Renamed(torch.nn.Module):
+        """The same model, with a forward that calls its cache `name`."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.config, self.dtype = inner, inner.config, inner.dtype
+
+        def call(self, input_ids: torch.Tensor, use_cache: bool, cache: Any = None) -> Any:
+            output = self.inner(input_ids=input_ids, use_cache=use_cache, **{keyword: cache})
+            return SimpleNamespace(logits=output.logits, **{name: getattr(output, keyword)})
+
+    class Present(Renamed):
+        def forward(self, input_ids: Any, use_cache: bool, cache: Any = None) -> Any:
+            return self.call(input_ids, use_cache, cache)
+
+    class Former(Renamed):
+        def forward(self, input_ids: Any, use_cache: bool, past_key_values: Any = None) -> Any:
+            return self.call(input_ids, use_cache, past_key_values)
+
+    renamed = HuggingFaceModel({"cache": Present, "past_key_values": Former}[name](), ours.context)
+    ids = random_ids(1, 9)
+    expected, _ = ours(ids)
+    _, state = renamed(ids[:, :6], renamed.initial_state(1))
+    found, _ = renamed(ids[:, 6:], state)
+    assert torch.allclose(found, expected[:, 6:], atol=1e-4)
