@@ -255,5 +255,11 @@ def test_ask_answers_from_documents_or_says_that_nothing_fits(
         assert "broken.pdf" in err
     assert call(monkeypatch, "ask", "Qual é a massa do bóson de Higgs?", *arguments) == 0
     assert json.loads(capsys.readouterr().out)["answer"] is None
+    for question, plain in (
+        ("Qual é a massa do bóson de Higgs?", "não encontrei\n"),
+        ("¿Cuál es la masa del bosón de Higgs?", "no lo encontré\n"),
+    ):
+        assert call(monkeypatch, "ask", question, *arguments[:-1]) == 0
+        assert capsys.readouterr().out == plain
     assert call(monkeypatch, "ask", "Quem?", "--docs", str(home / "nowhere")) == 2
     assert "error: " in capsys.readouterr().err

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from litteragpt.answers import Answer, Reranker
 
 
+_NOTHING = {"pt": "não encontrei", "es": "no lo encontré"}
+
+
 def ask(
     question: Positional[str],
     /,
@@ -44,6 +47,7 @@ def ask(
     """
     from litteragpt.answers import Index, answer, update_index
     from litteragpt.answers.index import INDEX_FILE
+    from litteragpt.answers.language import detect_language
 
     kept = index is not None and (index / INDEX_FILE).exists()
     old = Index.load(index) if index is not None and kept else None
@@ -62,7 +66,7 @@ def ask(
         print(json_format.dumps({**found.to_dict(), **written}, ensure_ascii=False))
         return
     if found.answer is None:
-        print("não encontrei")
+        print(_NOTHING[detect_language(question)])
         return
     print(found.answer)
     print(f"\n{found.passage}\n\n{found.source}, {found.score:.0%}", file=sys.stderr)
