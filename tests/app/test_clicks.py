@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -91,3 +92,13 @@ def test_streamlit_by_itself_loses_the_click() -> None:
         safe.on_script_will_rerun(message("who", click=True))
     safe.on_script_will_rerun(newer.value.rerun_data.widget_states)
     assert applied() == {FIELD: "whole"}
+
+
+def test_another_streamlit_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = SafeSessionState.on_script_will_rerun
+    monkeypatch.setattr(SafeSessionState, "__annotations__", {"_state": "SessionState"})
+    keep_clicks()
+    assert SafeSessionState.on_script_will_rerun is before
+    monkeypatch.setitem(sys.modules, "streamlit.runtime.state.safe_session_state", None)
+    keep_clicks()
+    assert SafeSessionState.on_script_will_rerun is before
