@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tests.tiny_hf import word_pieces
+from tests.tiny_hf import bert_config, word_pieces
 
 QUESTION = "Que felino caça de noite?"
 """But for one, its words do not stand in the passage that answers it:"""
@@ -30,19 +30,7 @@ def save_cross_encoder(
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
     torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(theirs),
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=context,
-        num_labels=classes,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        initializer_range=0.2,
-        **changes,
-    )
+    config = bert_config(len(theirs), context, num_labels=classes, **changes)
     model = transformers.BertForSequenceClassification(config)
     _learn(model, theirs, classes, steps)
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bars

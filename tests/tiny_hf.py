@@ -97,6 +97,24 @@ def word_pieces(texts: list[str], vocabulary: int, *, lowercase: bool, **options
     )
 
 
+def bert_config(vocabulary: int, context: int, **changes: Any) -> Any:
+    """The shape of a BERT of one small layer without dropout."""
+    import transformers
+
+    return transformers.BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=24,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=context,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.2,
+        **changes,
+    )
+
+
 TOKENIZERS: Mapping[str, Callable[[], tokenizers.Tokenizer]] = MappingProxyType(
     {
         "byte level": byte_level,

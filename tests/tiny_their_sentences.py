@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG
-from tests.tiny_hf import word_pieces
+from tests.tiny_hf import bert_config, word_pieces
 
 MODULES = [
     {"type": f"sentence_transformers.models.{kind}", "path": path}
@@ -37,18 +37,7 @@ def save_their_sentences(
 
     pieces = word_pieces([QUESTION, RIGHT, WRONG] * 4, 200, lowercase=True)
     torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=context,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        initializer_range=0.2,
-    )
-    model = transformers.BertModel(config, add_pooling_layer=False)
+    model = transformers.BertModel(bert_config(len(pieces), context), add_pooling_layer=False)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(steps):
         means = [

@@ -117,12 +117,8 @@ class Library:
             self._index = Index(documents, report=report)
         return self._index
 
-    def ask(self, question: str, index: Index, reranker: Reranker | None = None) -> None:
-        """Answer a question and remember it; one asked again comes first again.
-
-        Raises ValueError for a question without a letter or digit, or where the reranker fails.
-        """
-        found = answer(question, index, passages=1 + FURTHER, reranker=reranker)
+    def remember(self, question: str, found: Answer) -> None:
+        """Keep the answer to a question; one asked again comes first again."""
         asked = Asked(question, found, self.collection)
         others = [each for each in self._asked if each != asked]
         self._asked = [asked, *others][:MAX_ASKED]
@@ -145,6 +141,14 @@ class Library:
         numbers = range(2, MAX_FILES + 2)
         names = (f"{path.stem} ({number}){path.suffix}" for number in numbers)
         return next(each for each in names if each not in self.documents)
+
+
+def reply(question: str, index: Index, reranker: Reranker | None = None) -> Answer:
+    """The answer to a question, with as many passages as the page shows.
+
+    Raises ValueError for a question without a letter or digit, or where the reranker fails.
+    """
+    return answer(question, index, passages=1 + FURTHER, reranker=reranker)
 
 
 def library() -> Library:

@@ -17,6 +17,7 @@ from app.blocks.library import (
     MAX_QUESTION_CHARS,
     Library,
     library,
+    reply,
 )
 from app.blocks.navigation import header
 from app.blocks.samples import QUESTIONS, SAMPLES, read_sample
@@ -24,6 +25,7 @@ from app.blocks.session_jobs import desk, intend
 from app.blocks.slots import Busy
 from app.blocks.tasks import attended
 from app.i18n import Words
+from litteragpt.answers import Answer
 
 PAGE = "perguntar"
 MAX_PASTED_CHARS = 200_000
@@ -225,17 +227,19 @@ def start(t: Words, present: Library) -> None:
         if present.characters > LARGE:
             bar.progress(done / total, text=t("ask.indexing"))
 
+    slots = process_slots()
+
+    def work() -> Answer:
+        torch.set_num_threads(1)  # a place is a core; it is a setting of the calling thread
+        with slots.place(object(), give_up=lambda: not alive()):
+            return reply(question, index, judge)
+
     try:
-        with process_slots().place(object(), give_up=lambda: not alive()) as entered:
+        with slots.place(object(), give_up=lambda: not alive()) as entered:
             if not entered:
                 return
             index = present.index(report)
-
-            def ask() -> None:
-                torch.set_num_threads(1)  # a place is a core; it is the calling thread's setting
-                present.ask(question, index, judge)
-
-            attended(ask)
+        present.remember(question, attended(work))
     except Busy:
         st.warning(t("status.busy"), icon=":material/hourglass_top:")
     except ValueError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from litteragpt.answers import Index, answer
 from litteragpt.answers.cross_encoder import BATCH, CrossEncoder, load_cross_encoder
 from litteragpt.answers.index import RERANKED
 from litteragpt.answers.vocabulary import Floats
-from litteragpt.cli import main
 from tests.answers.samples import document
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
 from tests.tiny_hf import save_hf
@@ -133,27 +130,3 @@ def test_a_model_that_fails_at_a_question_is_told_of(tmp_path: Path) -> None:
     judge._theirs.bert.embeddings.word_embeddings = torch.nn.Embedding(5, 24)  # too few words
     with pytest.raises(ValueError, match="malo cannot be used: "):
         judge(QUESTION, [RIGHT])
-
-
-def test_ask_with_one(
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    for name, text in (("a.txt", WRONG), ("b.txt", RIGHT)):
-        (docs / name).write_text(f"{text}\n", encoding="utf-8")
-
-    def first(*options: str) -> str:
-        monkeypatch.setattr(sys, "argv", [*ask, "--json", *options])
-        assert main() == 0
-        return str(json.loads(capsys.readouterr().out)["passages"][0]["source"])
-
-    ask = ["litteragpt", "ask", QUESTION, "--docs", str(docs)]
-    assert first() == "a.txt"
-    assert first("--reranker", str(folder)) == "b.txt"
-    monkeypatch.setattr(sys, "argv", [*ask, "--reranker", str(docs)])
-    assert main() == 2
-    assert "config.json" in capsys.readouterr().err

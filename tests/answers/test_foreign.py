@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,17 +70,27 @@ def test_they_are_found_and_no_writers(
     assert listed.broken == []
 
 
+@pytest.mark.parametrize("save", [save_their_sentences, save_cross_encoder])
 def test_ask_with_one(
-    folder: Path,
+    save: Callable[[Path], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
     for name, text in (("a.txt", WRONG), ("b.txt", RIGHT)):
-        (tmp_path / name).write_text(f"{text}\n", encoding="utf-8")
+        (docs / name).write_text(f"{text}\n", encoding="utf-8")
     monkeypatch.setenv("LITTERAGPT_CHECKPOINTS", str(tmp_path / "none"))
-    asked = ["litteragpt", "ask", QUESTION, "--docs", str(tmp_path), "--json"]
-    for more, source in (([], "a.txt"), (["--reranker", str(folder)], "b.txt")):
-        monkeypatch.setattr("sys.argv", [*asked, *more])
+
+    def first(*options: str) -> str:
+        monkeypatch.setattr(sys, "argv", [*ask, "--json", *options])
         assert main() == 0
-        assert json.loads(capsys.readouterr().out)["passages"][0]["source"] == source
+        return str(json.loads(capsys.readouterr().out)["passages"][0]["source"])
+
+    ask = ["litteragpt", "ask", QUESTION, "--docs", str(docs)]
+    assert first() == "a.txt"
+    assert first("--reranker", str(save(tmp_path / "judge"))) == "b.txt"
+    monkeypatch.setattr(sys, "argv", [*ask, "--reranker", str(docs)])
+    assert main() == 2
+    assert "config.json" in capsys.readouterr().err

@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("bm25s")
 
 from app.blocks import answers
-from app.blocks.library import MAX_ASKED, MAX_FILES, Asked, Library, Problem
+from app.blocks.library import MAX_ASKED, MAX_FILES, Asked, Library, Problem, reply
 from app.blocks.samples import QUESTIONS, SAMPLES, read_sample
 from app.i18n import Words
-from litteragpt.answers import Answer, FoundPassage, formats
+from litteragpt.answers import Answer, FoundPassage, Index, formats
 from tests.answers.samples import FAQ, OCEAN, docx_bytes, pdf_bytes
 from tests.app.conftest import Open, calm, shown
 
@@ -39,6 +39,10 @@ def ask(at: Any, question: str) -> Asked:
     at.text_input(key="perguntar.question").set_value(question)
     at.button(key="perguntar.go").click().run()
     return library_of(at).asked[0]
+
+
+def remember(library: Library, question: str, index: Index) -> None:
+    library.remember(question, reply(question, index))
 
 
 @pytest.mark.parametrize("language", ["es", "pt", "en"])
@@ -212,8 +216,8 @@ def test_the_history_is_bounded_and_newest_first() -> None:
     library.add("luna.md", read_sample("luna.md"))
     index = library.index()
     for number in range(MAX_ASKED + 3):
-        library.ask(f"¿Qué es la Luna {number}?", index)
-    library.ask("¿Qué es la Luna 20?", index)
+        remember(library, f"¿Qué es la Luna {number}?", index)
+    remember(library, "¿Qué es la Luna 20?", index)
     assert len(library.asked) == MAX_ASKED
     asked = [each.question for each in library.asked]
     assert asked[:2] == ["¿Qué es la Luna 20?", f"¿Qué es la Luna {MAX_ASKED + 2}?"]
@@ -225,7 +229,7 @@ def test_the_history_is_bounded_and_newest_first() -> None:
 def test_the_place_of_an_answer_is_told() -> None:
     library = Library()
     library.add("luna.md", read_sample("luna.md"))
-    library.ask("¿Quién esperaba en órbita a Armstrong y Aldrin?", library.index())
+    remember(library, "¿Quién esperaba en órbita a Armstrong y Aldrin?", library.index())
     (asked,) = library.asked
     html = answers.answer_html(Words("en"), asked, library.documents)
     assert "<mark>Michael Collins</mark>" in html

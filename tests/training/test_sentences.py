@@ -350,20 +350,12 @@ def test_a_teacher_of_others_teaches_by_the_command(
     pytest.importorskip("wordfreq")
     transformers = pytest.importorskip("transformers")
     from litteragpt.huggingface.sentence_encoder import Roles, TheirSentences
-    from tests.tiny_hf import word_pieces
+    from tests.tiny_hf import bert_config, word_pieces
 
     texts = ["query: o gato dorme?", "passage: o mar fica longe"]
     pieces = word_pieces(texts * 4, 60, lowercase=True)
-    config = transformers.BertConfig(
-        vocab_size=len(pieces),
-        hidden_size=12,
-        intermediate_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=32,
-    )
     folder = tmp_path / "teacher"
-    model = transformers.BertModel(config, add_pooling_layer=False).eval()
+    model = transformers.BertModel(bert_config(len(pieces), 32), add_pooling_layer=False).eval()
     model.save_pretrained(folder)
     pieces.save_pretrained(folder)
     teacher = TheirSentences(folder, Roles(), torch.device("cpu"))
