@@ -18,7 +18,7 @@ from app.blocks.jobs import Job, Request, process_slots, session_watch
 from app.blocks.tasks import Task
 from litteragpt.generation.text import TextModel, Token
 
-Intent = Literal["generate", "again", "continue"]
+Intent = Literal["generate", "again", "continue", "entities"]
 
 _STATE = "desk"
 

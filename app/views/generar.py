@@ -42,6 +42,8 @@ def page() -> None:
     settings.prepare(PAGE)
     link = sharing.opened(PAGE, [info.name for info in listed.found])
     intent = desk().intents.get(PAGE)
+    if intent == "entities":
+        carry()
     if link is not None:
         sharing.fill(PAGE, link)
         if link.problems:
@@ -198,10 +200,23 @@ def keep(t: Words, job: Job) -> None:
         downloads.buttons(t, job, key=PAGE)
         with st.popover(t("links.button"), icon=":material/link:"):
             sharing.show(t, job)
-        if st.button(t("entities.carry"), key="generar.entities", icon=":material/label:"):
-            settings.put("entidades", {"text": job.request.prompt + job.text()})
-            intend("entidades", "generate")
-            st.switch_page("views/entidades.py")
+        st.button(
+            t("entities.carry"),
+            key="generar.entities",
+            icon=":material/label:",
+            on_click=desk().intend,
+            args=(PAGE, "entities"),
+        )
+
+
+def carry() -> None:
+    """To Entidades, with the text of the latest job."""
+    job = current(PAGE)
+    if job is not None:
+        settings.put("entidades", {"text": job.request.prompt + job.text()})
+        intend("entidades", "generate")
+    desk().settle(PAGE)
+    st.switch_page("views/entidades.py")
 
 
 page()

@@ -145,21 +145,22 @@ def sentence_train(
     read = load_encoder_recipe(recipe, override)
     chosen = pick_device(device)
     asked = read_sets(questions)
+    theirs = TheirSentences(teacher, read.teacher, chosen)
     told = 0
 
     def tell(done: int, total: int) -> None:
         nonlocal told
-        if done == total or done - told >= 10_000:
+        if done == total or not 0 <= done - told < 10_000:
             told = done
             print(json_format.dumps({"taught": done, "of": total}), file=sys.stderr)
 
     info, recalls = train_encoder_recipe(
         read,
-        teach=partial(TheirSentences(teacher, read.teacher, chosen), report=tell),
+        teach=partial(theirs, report=tell),
         folders=texts,
         asked=asked,
         checkpoints=checkpoints,
-        runs=runs / read.name,
+        runs=runs / read.name / theirs.name,
         device=chosen,
         report=lambda line: print(json_format.dumps(dict(line)), file=sys.stderr),
     )

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 import json
 import random
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,6 @@ from litteragpt.answers.fit import fit_judgement
 from litteragpt.answers.meaning import FIGURES, Judgement, Meaning, Vectors
 from litteragpt.answers.measure import ranks
 from litteragpt.answers.sets import QuestionSets
-from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.words import WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceEncoderConfig
 from litteragpt.card import code_block, table_of
@@ -44,9 +42,8 @@ from litteragpt.tables import check_keys, from_table
 from litteragpt.training.sentence_texts import MadeTexts, Text, TextSet, gather, vocabulary
 from litteragpt.training.sentences import Lesson, SentenceTraining, begin_table, targets_of, train
 from litteragpt.training.tagging import Report
+from litteragpt.training.taught import Teaching, taught
 
-Teaching = Callable[[Sequence[str], Sequence[bool]], Floats]
-"""From texts, and whether each is a question, to vectors `N, E`."""
 Recalls = dict[str, dict[str, tuple[float, float]]]
 """By set and way: recall@1 and @5 of passages."""
 
@@ -121,20 +118,19 @@ def train_encoder_recipe(
 ) -> tuple[EncoderInfo, Recalls]:
     """Train an encoder and publish it, with what it finds of the questions held out.
 
-    The teacher's vectors are kept in `runs` for another try with the same texts. Raises
-    ValueError for texts that are missing or malformed.
+    The teacher's vectors are kept in `runs`, a folder of this teacher's alone, for another try.
+    Raises ValueError for texts that are missing or malformed.
     """
     texts = gather(recipe.sets, recipe.made, folders, asked, seed=recipe.training.seed)
-    vectors_NE = _taught(texts, teach, runs)
+    asks = [each.question for each in texts]
+    vectors_NE = taught([each.text for each in texts], asks, teach, runs)
     config = from_table(
         SentenceEncoderConfig,
         {**recipe.model, "words": len(words := vocabulary(recipe.sets, recipe.vocabulary))},
         "model",
     )
     config.validate()
-    targets_ND = torch.from_numpy(
-        targets_of(vectors_NE, np.array([each.question for each in texts]), config.dimensions)
-    )
+    targets_ND = torch.from_numpy(targets_of(vectors_NE, np.array(asks), config.dimensions))
     rows = WordRows(words, config.grams, config.longest)
     torch.manual_seed(recipe.training.seed)
     encoder = SentenceEncoder(config)
@@ -227,21 +223,6 @@ def write_encoder_card(
         code_block(recipe.card.reproduce),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _taught(texts: Sequence[Text], teach: Teaching, runs: Path) -> Floats:
-    """The teacher's vectors, kept in a file for these very texts."""
-    runs.mkdir(parents=True, exist_ok=True)
-    given = json.dumps([(each.text, each.question) for each in texts], ensure_ascii=False)
-    path = runs / f"vectors-{hashlib.sha256(given.encode()).hexdigest()[:16]}.npy"
-    if path.is_file():
-        kept: Floats = np.load(path, allow_pickle=False).astype(np.float32)
-        if len(kept) == len(texts):
-            return kept
-    taught = teach([each.text for each in texts], [each.question for each in texts])
-    halved_NE = taught.astype(np.float16)
-    np.save(path, halved_NE, allow_pickle=False)
-    return halved_NE.astype(np.float32)  # as another try will read them
 
 
 def _repeated(texts: Sequence[Text], rng: random.Random) -> list[int]:

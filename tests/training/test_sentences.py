@@ -35,6 +35,7 @@ from litteragpt.training.sentences import (
     train,
     unlikeness,
 )
+from litteragpt.training.taught import taught
 
 NOUNS = ("gato", "cão", "rio", "mar", "livro", "jornal", "trem", "navio")
 KINDS = {noun: number // 2 for number, noun in enumerate(NOUNS)}
@@ -338,10 +339,44 @@ def test_a_recipe_is_trained_judged_and_published(tmp_path: Path, asked: Questio
     loaded = load_folder(info.path)
     assert loaded.rows.words[0] == "?"
     assert "It knows eight nouns." in info.card
-    assert info.training["texts"] == calls[0]
+    assert 0 < calls[0] <= info.training["texts"]
     again, _ = run()
     assert len(calls) == 1, "the teacher's vectors are kept"
     assert again.judgement == info.judgement
+
+
+def test_a_teacher_is_asked_only_for_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litteragpt.training.taught._AT_ONCE", 2)
+    calls: list[list[tuple[str, bool]]] = []
+
+    def teach(texts: Sequence[str], questions: Sequence[bool]) -> Floats:
+        calls.append(list(zip(texts, questions, strict=True)))
+        return np.array([[len(text), asks, 0.1] for text, asks in calls[-1]], np.float32)
+
+    texts, asks = ["a", "bb", "a", "a", "cçc"], [False, True, False, True, False]
+    expected = np.array([[len(t), a, np.float16(0.1)] for t, a in zip(texts, asks, strict=True)])
+    found = taught(texts, asks, teach, tmp_path)
+    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    assert [len(call) for call in calls] == [2, 2], "each once, a file after every second"
+    assert taught(["d", "bb"], [False, True], teach, tmp_path)[:, 0].tolist() == [1, 2]
+    assert calls[2:] == [[("d", False)]]
+    np.testing.assert_array_equal(taught(texts, asks, teach, tmp_path), found)
+    assert len(calls) == 3
+
+    def fail(texts: Sequence[str], questions: Sequence[bool]) -> Floats:
+        if "f" in texts:
+            raise RuntimeError("broken off")
+        return teach(texts, questions)
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        taught(["x", "y", "f"], [False] * 3, fail, tmp_path)
+    taught(["x", "y"], [False] * 2, teach, tmp_path)
+    assert len(calls) == 4, "what was said before is not lost"
+    (tmp_path / "vectors-0.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(ValueError, match="does not hold what a teacher said"):
+        taught(texts, asks, teach, tmp_path)
 
 
 def test_a_teacher_of_others_teaches_by_the_command(
