@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litteragpt.answers.index import Hit, Index, Reranker
-from litteragpt.answers.reader import Reader, load_reader
+from litteragpt.answers.reader import PassageReader, load_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def answer(
     *,
     passages: int = 5,
     reranker: Reranker | None = None,
-    reader: Reader | None = None,
+    reader: PassageReader | None = None,
 ) -> Answer:
     """Answer a question from the documents of an index.
 
@@ -77,7 +77,7 @@ def answer(
         index: The documents.
         passages: How many passages to give along, 1 to 40.
         reranker: Judges the passages that were found, beside the index.
-        reader: Marks the answer; default that of the package.
+        reader: Marks the answer; default the reranker's, or else that of the package.
 
     Raises ValueError for a question without a letter or digit.
     """
@@ -95,12 +95,18 @@ def answer(
     if passage.reply is not None:
         start, end = passage.reply, passage.end
     else:
-        span = (reader or load_reader()).read(question, text)
+        span = (reader or reader_of(reranker)).read(question, text)
         if span is None:
             return Answer(None, None, None, None, None, found[0].score, found)
         start, end = passage.start + span.start, passage.start + span.end
     words = document.text[start:end]
     return Answer(words, text, document.name, start, end, found[0].score, found)
+
+
+def reader_of(reranker: Reranker | None) -> PassageReader:
+    """What marks answers where nothing else is asked for."""
+    own = reranker.reader if reranker is not None else None
+    return own or load_reader()
 
 
 def _found(index: Index, hit: Hit) -> FoundPassage:

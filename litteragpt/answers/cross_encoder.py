@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from litteragpt.answers.reader import PassageReader
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.huggingface.faults import as_value_error
 from litteragpt.huggingface.folder import CROSS_ENCODERS, read_folder
@@ -53,6 +54,7 @@ class CrossEncoder:
         self._theirs = theirs.eval()
         self._tokenizer = tokenizer
         self.name = name
+        self.reader: PassageReader | None = None
 
     @property
     def threshold(self) -> None:

@@ -3,7 +3,8 @@
 It holds `model.safetensors` (16-bit), `config.json`, `words.txt` (the vocabulary, a word a line),
 `README.md` (the card, with the sha256 of the weights) and, where training wrote it,
 `metrics.jsonl`. The config also says how much meaning counts beside words
-(`litteragpt.answers.meaning.Judgement`).
+(`litteragpt.answers.meaning.Judgement`) and, where the weights hold a span reader beside the
+encoder, its shape.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import Any, Final
 import torch
 
 from litteragpt.answers.meaning import Judgement
+from litteragpt.answers.neural_reader import NeuralReader, check_figures
 from litteragpt.answers.words import WORDS_FILE, WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceEncoderConfig
+from litteragpt.architectures.span_reader import SpanReaderConfig
 from litteragpt.checkpoint import (
     MAX_CARD_BYTES,
     SENTENCES,
@@ -81,6 +84,10 @@ class LoadedEncoder:
         """How much meaning counts beside words."""
         return self.info.judgement
 
+    def reader(self) -> NeuralReader | None:
+        """What marks answers by the encoder's words; None where the folder has no span reader."""
+        return None if self.encoder.reader is None else NeuralReader(self.encoder, self.rows)
+
 
 def encoder_names(root: Path | None = None) -> list[str]:
     """The names of the sentence encoders below `root` (`checkpoints_root()`), sorted."""
@@ -94,7 +101,7 @@ def read_folder(folder: Path) -> tuple[EncoderInfo, SentenceEncoder, WordRows]:
     """
     path = Path(os.path.abspath(folder))
     with faults_as_checkpoint_errors(path, FILES):
-        config, model, judgement = _read_config(path / CONFIG_FILE)
+        config, model, judgement, reader = _read_config(path / CONFIG_FILE)
         card = read_text(path / CARD_FILE, MAX_CARD_BYTES)
         rows = WordRows.load(path / WORDS_FILE, model.grams, model.longest)
         if len(rows.words) != model.words:
@@ -103,7 +110,7 @@ def read_folder(folder: Path) -> tuple[EncoderInfo, SentenceEncoder, WordRows]:
                 f"{model.words}"
             )
         with torch.device("meta"):
-            encoder = SentenceEncoder(model)
+            encoder = SentenceEncoder(model, reader)
         check_layout(path / WEIGHTS_FILE, encoder.state_dict())
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
     info = EncoderInfo(path.name, path, model, judgement, config, parameters, card)
@@ -142,6 +149,8 @@ def save_folder(
         "judgement": dataclasses.asdict(judgement),
         "training": dict(training),
     }
+    if encoder.reader is not None:
+        config["reader"] = dataclasses.asdict(encoder.reader.config)
     with replaced_folder(folder) as new:
         rows.save(new / WORDS_FILE)
         write_parts(
@@ -156,14 +165,22 @@ def save_folder(
     return dataclasses.replace(loaded.info, path=folder, name=folder.name)
 
 
-def _read_config(path: Path) -> tuple[dict[str, Any], SentenceEncoderConfig, Judgement]:
+def _read_config(
+    path: Path,
+) -> tuple[dict[str, Any], SentenceEncoderConfig, Judgement, SpanReaderConfig | None]:
     config = read_config(
         path,
         ("architecture", *_TABLES),
+        optional=("reader",),
         fixed={"architecture": SENTENCES},
         tables=_TABLES,
     )
     model = from_table(SentenceEncoderConfig, config["model"], f"{path}: model", complete=True)
     model.validate()
     judgement = from_table(Judgement, config["judgement"], f"{path}: judgement", complete=True)
-    return config, model, judgement
+    reader = None
+    if "reader" in config:
+        reader = from_table(SpanReaderConfig, config["reader"], f"{path}: reader", complete=True)
+        reader.validate()
+        check_figures(reader)
+    return config, model, judgement, reader

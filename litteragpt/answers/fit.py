@@ -38,6 +38,7 @@ from litteragpt.answers.reader import (
 from litteragpt.answers.sets import Question, QuestionSets
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.weights import Weights, probability_of
+from litteragpt.architectures.span_reader import score_spans
 
 _WORDS: Final = 400
 """Words of a passage that the reader learns from."""
@@ -269,7 +270,7 @@ def fit_reader(
         if question.test is not test or not question.spans:
             continue
         reading = read_passage(question.text, sets.passages[question.passage])
-        target = _target(reading, question.spans)
+        target = target_of(reading, question.spans)
         if target is not None:
             readings.append((reading, kind_of(question.text), target))
     rng = np.random.default_rng(seed)
@@ -306,7 +307,7 @@ def _minimise(
         schedule.step()
 
 
-def _target(reading: Reading, spans: Sequence[tuple[int, int]]) -> int | None:
+def target_of(reading: Reading, spans: Sequence[tuple[int, int]]) -> int | None:
     """The place of a marked answer among the spans `T, L`; None where no span is it.
 
     Of several answers the shortest counts, since people agree on it most.
@@ -329,15 +330,7 @@ def _span_loss(reading: Reading, weights_F: Tensor, target: int) -> Tensor:
     ends_T = torch.from_numpy(reading.ends_TF[:words]) @ weights_F[cut : 2 * cut]
     inside = weights_F[2 * cut : 2 * cut + INSIDE_FIGURES]
     inside_T = torch.from_numpy(reading.inside_TI[:words]) @ inside
-    sums_T = torch.cat([torch.zeros(1), inside_T.cumsum(0)])
     lengths_L = weights_F[2 * cut + INSIDE_FIGURES :][torch.from_numpy(length_bins())]
-    first_T1 = torch.arange(words)[:, None]
-    last_TL = first_T1 + torch.arange(LONGEST)
     sentence_T = torch.from_numpy(reading.sentence_T[:words])
-    there = last_TL < words
-    last_TL = last_TL.clamp(max=words - 1)
-    there &= sentence_T[first_T1] == sentence_T[last_TL]
-    scores_TL = starts_T[:, None] + ends_T[last_TL] + lengths_L
-    scores_TL = scores_TL + sums_T[last_TL + 1] - sums_T[first_T1]
-    scores = scores_TL.masked_fill(~there, -torch.inf).reshape(1, -1)
+    scores = score_spans(starts_T, ends_T, inside_T, lengths_L, sentence_T).reshape(1, -1)
     return F.cross_entropy(scores, torch.tensor([target]))

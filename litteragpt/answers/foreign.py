@@ -7,15 +7,17 @@ encoder makes a vector of each, and those that belong together lie close: it is 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from litteragpt.answers.cross_encoder import load_cross_encoder
 from litteragpt.answers.index import Reranker
-from litteragpt.answers.meaning import Judgement, Meaning
+from litteragpt.answers.meaning import Judgement, Meaning, has_encoder, load_meaning
 from litteragpt.checkpoint import checkpoints_root
 from litteragpt.huggingface.folder import is_cross_encoder, model_folders
 from litteragpt.huggingface.sentence_encoder import TheirSentences, is_sentence_encoder
+from litteragpt.weights import CheckpointError
 
 JUDGEMENT: Final = Judgement(
     scale=0.606,
@@ -28,15 +30,22 @@ alone. Learned from the tuning questions with multilingual-e5-small (`models/LOG
 
 
 def load_judge(folder: Path) -> Reranker:
-    """The cross-encoder or sentence encoder of a folder.
+    """The cross-encoder or sentence encoder of a folder; answers are marked by our own reader.
 
     Raises ValueError for whatever is wrong with it.
     """
+    judge: Reranker
     if is_cross_encoder(folder):
-        return load_cross_encoder(folder)
-    theirs = TheirSentences(folder)
-    theirs(["a", "b c"], [True, False])  # what it cannot do is told now, and not at a question
-    return Meaning(theirs, JUDGEMENT, name=theirs.name, whole=True)
+        judge = load_cross_encoder(folder)
+    else:
+        theirs = TheirSentences(folder)
+        theirs(["a", "b c"], [True, False])  # what it cannot do is told now, and not at a question
+        judge = Meaning(theirs, JUDGEMENT, name=theirs.name, whole=True)
+    if has_encoder():
+        # What is wrong with that encoder is told where it is asked for itself.
+        with suppress(CheckpointError):
+            judge.reader = load_meaning().reader
+    return judge
 
 
 def judges() -> list[Path]:

@@ -28,6 +28,7 @@ from litteragpt.answers.formats import MAX_CHARACTERS
 from litteragpt.answers.language import EMPTY_WORDS, LANGUAGES, Language, words
 from litteragpt.answers.matching import Terms, read_terms, text_features
 from litteragpt.answers.passages import Passage, sentence_spans
+from litteragpt.answers.reader import PassageReader
 from litteragpt.answers.vocabulary import Floats, Ints, Vocabulary, letter_grams
 from litteragpt.answers.weights import Weights, load_weights, probability_of
 from litteragpt.bounds import check_whole
@@ -64,6 +65,9 @@ class Hit:
 
 class Reranker(Protocol):
     """Judges the passages that were found: by their meaning (`meaning`), or a `cross_encoder`."""
+
+    reader: PassageReader | None
+    """What marks the answer in the best one; None: the reader of the package."""
 
     @property
     def threshold(self) -> float | None:

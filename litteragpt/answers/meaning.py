@@ -22,6 +22,7 @@ import torch
 
 from litteragpt.answers.index import RERANKED
 from litteragpt.answers.passages import sentence_spans
+from litteragpt.answers.reader import PassageReader
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.words import WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, sentences_of
@@ -91,11 +92,18 @@ class Meaning:
     """A reranker: `litteragpt.answers.index.Reranker`. Keeps the vectors of what it has read."""
 
     def __init__(
-        self, encode: Encode, judgement: Judgement, *, name: str, whole: bool = False
+        self,
+        encode: Encode,
+        judgement: Judgement,
+        *,
+        name: str,
+        whole: bool = False,
+        reader: PassageReader | None = None,
     ) -> None:
         """With `whole`, a passage's own vector is that of the whole read at once, and else the
         mean of its sentences."""
         self.encode, self.judgement, self.name = encode, judgement, name
+        self.reader = reader
         self._whole = whole
         self._kept: OrderedDict[str, Floats] = OrderedDict()
         self._lock = threading.Lock()
@@ -169,7 +177,8 @@ def load_meaning(name: str | Path = DEFAULT_ENCODER) -> Meaning:
     from litteragpt.checkpoint import resolve
 
     loaded = load_folder(resolve(name))
-    return Meaning(Vectors(loaded.encoder, loaded.rows), loaded.judgement, name=loaded.info.name)
+    vectors = Vectors(loaded.encoder, loaded.rows)
+    return Meaning(vectors, loaded.judgement, name=loaded.info.name, reader=loaded.reader())
 
 
 def _sentences(text: str) -> list[str]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from litteragpt.answers.answer import reader_of
 from litteragpt.answers.index import CANDIDATES, Index, Reranker
-from litteragpt.answers.reader import load_reader
+from litteragpt.answers.reader import PassageReader
 from litteragpt.answers.sets import Question
 
 _ARTICLES = frozenset({"o", "a", "os", "as", "um", "uma", "uns", "umas"})
@@ -49,11 +50,18 @@ def ranks(
     return found
 
 
+def marked_f1(reader: PassageReader, question: Question, text: str) -> float:
+    """F1 of the words that a reader marks in a text, by the likest of the marked answers."""
+    span = reader.read(question.text, text)
+    words = text[span.start : span.end] if span else ""
+    return max(f1(words, marked) for marked in question.answers)
+
+
 def spans(
     index: Index, questions: Sequence[Question], reranker: Reranker | None = None
 ) -> dict[str, float]:
     """Mean F1 of what is read from the right passage, and from the first one found."""
-    reader = load_reader()
+    reader = reader_of(reranker)
     right, found = [], []
     for question in questions:
         if not question.spans:
@@ -63,9 +71,7 @@ def spans(
         texts += [index.text(hit.number) for hit in hits]
         scores = []
         for text in texts:
-            span = reader.read(question.text, text)
-            words = text[span.start : span.end] if span else ""
-            scores.append(max(f1(words, marked) for marked in question.answers))
+            scores.append(marked_f1(reader, question, text))
         right.append(scores[0])
         found.append(scores[1] if len(scores) > 1 else 0.0)
     if not right:

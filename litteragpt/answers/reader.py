@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from safetensors import SafetensorError
@@ -75,6 +75,8 @@ _TRAITS: Final = 22
 _NEAR: Final = 4
 """Figures of where it stands to the question's words."""
 START_FIGURES: Final = 2 * _TRAITS + _NEAR
+AFTER: Final = slice(_TRAITS, 2 * _TRAITS)
+"""Of a word as a span's last one: the figures of the word after it."""
 INSIDE_FIGURES: Final = 8
 LENGTHS: Final = 12
 FIGURES: Final = 2 * START_FIGURES + INSIDE_FIGURES + LENGTHS
@@ -90,6 +92,14 @@ class Span:
     start: int
     end: int
     probability: float
+
+
+class PassageReader(Protocol):
+    """Marks answers: the model of this module, or `litteragpt.answers.neural_reader`."""
+
+    def read(self, question: str, text: str) -> Span | None:
+        """The most probable answer in a passage; None where it has no words."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from litteragpt.architectures.decoder import (
     initialise,
     rotations,
 )
+from litteragpt.architectures.span_reader import SpanReader, SpanReaderConfig
 from litteragpt.bounds import check_whole
 
 
@@ -116,10 +117,14 @@ def sentences_of(read: Sequence[Sequence[tuple[int, ...]]]) -> Sentences:
 class SentenceEncoder(nn.Module):
     """Vectors of length one for sentences of words."""
 
-    def __init__(self, config: SentenceEncoderConfig) -> None:
+    def __init__(
+        self, config: SentenceEncoderConfig, reader: SpanReaderConfig | None = None
+    ) -> None:
+        """With `reader`, a span reader that knows words by the encoder's table beside it."""
         super().__init__()
         config.validate()
         self.config = config
+        self.reader = SpanReader(reader, config.word_width, config.dimensions) if reader else None
         shape = config.blocks()
         rows = config.words + config.grams
         self.table = nn.EmbeddingBag(rows, config.word_width, mode="mean")

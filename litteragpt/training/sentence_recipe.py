@@ -8,6 +8,7 @@ language = ["pt", "es"]
 [teacher]      `litteragpt.huggingface.sentence_encoder.Roles`
 [[sets]]       `litteragpt.training.sentence_texts.TextSet`
 [made]         `litteragpt.training.sentence_texts.MadeTexts`
+[reader]       `litteragpt.training.span_reader.ReaderTraining`; without it, none is trained
 [card]         description, use, limits
 """
 
@@ -17,6 +18,7 @@ import dataclasses
 import datetime
 import json
 import random
+import statistics
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -31,7 +33,9 @@ from litteragpt.answers import Index
 from litteragpt.answers.encoder_folder import EncoderInfo, save_folder
 from litteragpt.answers.fit import fit_judgement
 from litteragpt.answers.meaning import FIGURES, Judgement, Meaning, Vectors
-from litteragpt.answers.measure import ranks
+from litteragpt.answers.measure import marked_f1, ranks
+from litteragpt.answers.neural_reader import NeuralReader
+from litteragpt.answers.reader import PassageReader, load_reader
 from litteragpt.answers.sets import QuestionSets
 from litteragpt.answers.words import WordRows
 from litteragpt.architectures.sentence_encoder import SentenceEncoder, SentenceEncoderConfig
@@ -41,11 +45,14 @@ from litteragpt.recipe import override_table
 from litteragpt.tables import check_keys, from_table
 from litteragpt.training.sentence_texts import MadeTexts, Text, TextSet, gather, vocabulary
 from litteragpt.training.sentences import Lesson, SentenceTraining, begin_table, targets_of, train
+from litteragpt.training.span_reader import ReaderTraining, train_reader
 from litteragpt.training.tagging import Report
 from litteragpt.training.taught import Teaching, taught
 
 Recalls = dict[str, dict[str, tuple[float, float]]]
 """By set and way: recall@1 and @5 of passages."""
+Marked = dict[str, dict[str, float]]
+"""By set and reader: F1 of the words marked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,7 @@ class EncoderRecipe:
     teacher: Roles
     sets: tuple[TextSet, ...]
     made: MadeTexts
+    reader: ReaderTraining | None
     card: EncoderCard
 
 
@@ -85,7 +93,7 @@ def load_encoder_recipe(path: Path, overrides: Sequence[str] = ()) -> EncoderRec
     for override in overrides:
         override_table(table, override)
     needed = ("name", "language", "vocabulary", "sets")
-    tables = ("architecture", "model", "training", "teacher", "made", "card")
+    tables = ("architecture", "model", "training", "teacher", "made", "reader", "card")
     check_keys(table, needed, (*needed, *tables), str(path))
     words = table["vocabulary"]
     if not words or not all(type(most) is int and most > 0 for most in words.values()):
@@ -101,6 +109,7 @@ def load_encoder_recipe(path: Path, overrides: Sequence[str] = ()) -> EncoderRec
         teacher=from_table(Roles, table.get("teacher", {}), "teacher"),
         sets=tuple(TextSet.from_table(each) for each in table["sets"]),
         made=MadeTexts.from_table(table.get("made", {})),
+        reader=ReaderTraining.from_table(table["reader"]) if "reader" in table else None,
         card=from_table(EncoderCard, table.get("card", {}), "card"),
     )
 
@@ -144,6 +153,16 @@ def train_encoder_recipe(
     train(encoder, rows, lesson, recipe.training, report=report)
     minutes = (time.monotonic() - began) / 60
     judgement, recalls = judge(encoder.cpu(), rows, asked)
+    if recipe.reader is not None:
+        encoder.reader = train_reader(
+            encoder,
+            rows,
+            [question for question in asked.questions if not question.test],
+            asked.passages,
+            recipe.reader,
+            report=report,
+        )
+    marked = read_spans(encoder, rows, asked)
     training = {
         **dataclasses.asdict(recipe.training),
         "texts": len(texts),
@@ -155,7 +174,7 @@ def train_encoder_recipe(
         rows=rows,
         judgement=judgement,
         training=training,
-        card=write_encoder_card(recipe, encoder, recalls, minutes),
+        card=write_encoder_card(recipe, encoder, recalls, marked, minutes),
     )
     return info, recalls
 
@@ -184,8 +203,31 @@ def judge(
     return judgement, recalls
 
 
+def read_spans(encoder: SentenceEncoder, rows: WordRows, asked: QuestionSets) -> Marked:
+    """How well answers are marked in the right passages of the test part: F1 of the words, by the
+    reader of the package and, where the encoder has one, by its own."""
+    readers: dict[str, PassageReader] = {"log-linear": load_reader()}
+    if encoder.reader is not None:
+        readers["convolutions"] = NeuralReader(encoder, rows)
+    found: Marked = {}
+    tested = [question for question in asked.questions if question.test and question.spans]
+    for name in sorted({question.set for question in tested}):
+        own = [question for question in tested if question.set == name]
+        found[name] = {
+            who: statistics.mean(
+                marked_f1(reader, question, asked.passages[question.passage]) for question in own
+            )
+            for who, reader in readers.items()
+        }
+    return found
+
+
 def write_encoder_card(
-    recipe: EncoderRecipe, encoder: SentenceEncoder, recalls: Recalls, minutes: float
+    recipe: EncoderRecipe,
+    encoder: SentenceEncoder,
+    recalls: Recalls,
+    marked: Marked,
+    minutes: float,
 ) -> str:
     """The README.md of an encoder's folder; `save_folder` fills in the line `sha256:`."""
     front = [
@@ -203,6 +245,8 @@ def write_encoder_card(
         for name, ways in recalls.items()
     ]
     ways = list(next(iter(recalls.values()))) if recalls else []
+    spans = [(name, *(f"{each[who]:.3f}" for who in each)) for name, each in marked.items()]
+    readers = list(next(iter(marked.values()))) if marked else []
     c = encoder.config
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
     parts = [
@@ -218,6 +262,8 @@ def write_encoder_card(
         table_of(("Set", "Licence", "Address"), sets),
         "## Figures\n\nPassages of questions held out by document, recall@1 / @5:",
         table_of(("Set", *ways), found),
+        "F1 of the words that are marked as the answer, in the right passage:",
+        table_of(("Set", *readers), spans),
         f"## Training\n\n{recipe.training.steps:,} steps, {minutes:.0f} minutes, seed "
         f"{recipe.training.seed}, {datetime.date.today().isoformat()}.",
         code_block(recipe.card.reproduce),

@@ -15,7 +15,7 @@ from litteragpt.answers import Index, answer, update_index
 from litteragpt.answers.index import INDEX_FILE
 from litteragpt.answers.language import detect_language, fold
 from litteragpt.answers.matching import FEATURES
-from litteragpt.answers.reader import KINDS, Reader, kind_of, load_reader
+from litteragpt.answers.reader import KINDS, PassageReader, Reader, Span, kind_of, load_reader
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.weights import Weights, load_weights
 from tests.answers.samples import OCEAN, SPANISH, UNIVERSITY, collection, document, docx_bytes
@@ -116,6 +116,7 @@ class LastFirst:
     """Turns the order round; sure of nothing."""
 
     threshold = 0.9
+    reader: PassageReader | None = None
 
     def judge(
         self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats
@@ -135,6 +136,22 @@ def test_a_reranker_has_its_say(index: Index) -> None:
 def test_a_reranker_has_a_threshold_of_its_own(index: Index) -> None:
     assert answer("livros da biblioteca", index).answer is not None
     assert answer("livros da biblioteca", index, reranker=LastFirst()).answer is None
+
+
+def test_a_reranker_may_mark_the_answer(index: Index) -> None:
+    class First:
+        def read(self, question: str, text: str) -> Span | None:
+            return Span(0, len(text.split()[0]), 0.5)
+
+    judge = LastFirst()
+    judge.threshold = 0.0
+    plain = answer("livros da biblioteca", index, reranker=judge)
+    judge.reader = First()
+    marked = answer("livros da biblioteca", index, reranker=judge)
+    assert plain.passage is not None
+    assert marked.passage == plain.passage
+    assert marked.answer == plain.passage.split()[0] != plain.answer
+    assert answer("livros da biblioteca", index, reranker=judge, reader=load_reader()) == plain
 
 
 def test_a_saved_index_answers_the_same(index: Index, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from litteragpt.answers import Index, answer
 from litteragpt.answers.cross_encoder import BATCH, CrossEncoder, load_cross_encoder
 from litteragpt.answers.index import RERANKED
+from litteragpt.answers.reader import PassageReader
 from litteragpt.answers.vocabulary import Floats
 from tests.answers.samples import document
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
@@ -77,6 +78,7 @@ def test_it_judges_the_first_passages_alone() -> None:
 
     class Indifferent:
         threshold = None
+        reader: PassageReader | None = None
 
         def judge(
             self, question: str, passages: Sequence[str], scores_P: Floats, log_odds_P: Floats

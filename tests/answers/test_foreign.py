@@ -15,12 +15,17 @@ pytest.importorskip("bm25s")
 import litteragpt
 from litteragpt.answers import Index, answer
 from litteragpt.answers.cross_encoder import CrossEncoder
+from litteragpt.answers.encoder_folder import save_folder
 from litteragpt.answers.foreign import judges, load_judge
-from litteragpt.answers.meaning import Meaning
+from litteragpt.answers.meaning import DEFAULT_ENCODER, Meaning
+from litteragpt.answers.neural_reader import NeuralReader, reader_config
+from litteragpt.architectures.span_reader import SpanReader
+from litteragpt.checkpoint import ROOT_VARIABLE
 from litteragpt.cli import main
 from tests.answers.samples import document
 from tests.tiny_cross_encoder import QUESTION, RIGHT, WRONG, save_cross_encoder
 from tests.tiny_hf import save_hf
+from tests.tiny_sentences import CARD, JUDGEMENT, tiny_encoder
 from tests.tiny_their_sentences import save_their_sentences
 
 
@@ -46,6 +51,22 @@ def test_both_kinds_are_loaded(folder: Path, tmp_path: Path) -> None:
         load_judge(save_hf(tmp_path / "writer"))
     with pytest.raises(ValueError, match="nowhere"):
         load_judge(tmp_path / "nowhere")
+
+
+def test_answers_are_marked_by_our_own_reader(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    assert load_judge(folder).reader is None
+    encoder, rows = tiny_encoder(steps=0)
+    encoder.reader = SpanReader(reader_config(width=8), encoder.config.word_width, 8)
+    ours = tmp_path / DEFAULT_ENCODER
+    save_folder(ours, encoder=encoder, rows=rows, judgement=JUDGEMENT, training={}, card=CARD)
+    assert isinstance(load_judge(folder).reader, NeuralReader)
+    judge = load_judge(save_cross_encoder(tmp_path / "juez", steps=0))
+    assert isinstance(judge.reader, NeuralReader)
+    (ours / "words.txt").write_text("a\na\n", "utf-8")
+    assert load_judge(folder).reader is None, "told where it is asked for itself"
 
 
 def test_of_two_with_one_name_the_first_counts(

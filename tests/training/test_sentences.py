@@ -269,13 +269,14 @@ def test_the_recipe_that_ships_can_be_read() -> None:
         ('file = "notas.txt"', 'format = "marked"'),
         ("stretches = 4", 'stretches = 4\ntemplates = ["Quem?"]'),
         ("[vocabulary]", "[vocabulary"),
+        ("epochs = 2", "epochs = 0"),
     ],
 )
 def test_a_recipe_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "recipe.toml"
     assert old in RECIPE
     path.write_text(RECIPE.replace(old, new), "utf-8")
-    with pytest.raises(ValueError, match=r"sets|vocabulary|width|templates|recipe\.toml"):
+    with pytest.raises(ValueError, match=r"sets|vocabulary|width|templates|reader|recipe\.toml"):
         load_encoder_recipe(path)
 
 
@@ -306,6 +307,9 @@ stretches = 4
 questions = 4
 exchanged_questions = 4
 exchanged_sentences = 4
+[reader]
+epochs = 2
+width = 8
 [card]
 limits = ["It knows eight nouns."]
 """
@@ -339,6 +343,8 @@ def test_a_recipe_is_trained_judged_and_published(tmp_path: Path, asked: Questio
     loaded = load_folder(info.path)
     assert loaded.rows.words[0] == "?"
     assert "It knows eight nouns." in info.card
+    assert loaded.reader() is not None
+    assert "| Set | log-linear | convolutions |" in info.card
     assert 0 < calls[0] <= info.training["texts"]
     again, _ = run()
     assert len(calls) == 1, "the teacher's vectors are kept"
