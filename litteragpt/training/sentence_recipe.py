@@ -52,7 +52,7 @@ from litteragpt.training.taught import Teaching, taught
 Recalls = dict[str, dict[str, tuple[float, float]]]
 """By set and way: recall@1 and @5 of passages."""
 Marked = dict[str, dict[str, float]]
-"""By set and reader: F1 of the words marked."""
+"""By set, with its number of questions, and reader: F1 of the words marked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ def read_spans(encoder: SentenceEncoder, rows: WordRows, asked: QuestionSets) ->
     tested = [question for question in asked.questions if question.test and question.spans]
     for name in sorted({question.set for question in tested}):
         own = [question for question in tested if question.set == name]
-        found[name] = {
+        found[f"{name}, {len(own)} questions"] = {
             who: statistics.mean(
                 marked_f1(reader, question, asked.passages[question.passage]) for question in own
             )
@@ -249,15 +249,22 @@ def write_encoder_card(
     readers = list(next(iter(marked.values()))) if marked else []
     c = encoder.config
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
+    beside = sum(each.numel() for each in encoder.reader.parameters()) if encoder.reader else 0
     parts = [
         "\n".join(front),
         f"# {recipe.name}",
         recipe.card.description.strip(),
         "## Intended use\n\n" + recipe.card.use.strip(),
         "## Limits\n\n" + "\n".join(f"- {each.strip()}" for each in recipe.card.limits),
-        f"## Model\n\n{parameters:,} parameters: {c.words:,} words and {c.grams:,} rows for "
+        f"## Model\n\n{parameters - beside:,} parameters: {c.words:,} words and {c.grams:,} rows for "
         f"n-grams, {c.word_width} wide; {c.layers} bidirectional blocks of width {c.width}; "
-        f"vectors of {c.dimensions} dimensions.",
+        f"vectors of {c.dimensions} dimensions."
+        + (
+            f" Beside it a span reader of {beside:,} parameters: {net.config.layers} convolutions "
+            f"of width {net.config.width} over {net.config.kernel} words."
+            if (net := encoder.reader) is not None
+            else ""
+        ),
         "## Data\n\n" + recipe.card.teacher.strip(),
         table_of(("Set", "Licence", "Address"), sets),
         "## Figures\n\nPassages of questions held out by document, recall@1 / @5:",

@@ -29,7 +29,7 @@ _WORDS: Final = 400
 class ReaderTraining:
     """How a span reader learns, and its shape."""
 
-    epochs: int = 16
+    epochs: int = 12
     batch: int = 16
     lr: float = 3e-3
     weight_decay: float = 0.01
@@ -37,7 +37,7 @@ class ReaderTraining:
     width: int = 96
     layers: int = 2
     kernel: int = 5
-    dropout: float = 0.4
+    dropout: float = 0.3
     seed: int = 1
 
     @classmethod
