@@ -46,7 +46,7 @@ __all__ = [
     "taggers",
 ]
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
 
 
 def load(

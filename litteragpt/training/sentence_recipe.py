@@ -247,24 +247,13 @@ def write_encoder_card(
     ways = list(next(iter(recalls.values()))) if recalls else []
     spans = [(name, *(f"{each[who]:.3f}" for who in each)) for name, each in marked.items()]
     readers = list(next(iter(marked.values()))) if marked else []
-    c = encoder.config
-    parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    beside = sum(each.numel() for each in encoder.reader.parameters()) if encoder.reader else 0
     parts = [
         "\n".join(front),
         f"# {recipe.name}",
         recipe.card.description.strip(),
         "## Intended use\n\n" + recipe.card.use.strip(),
         "## Limits\n\n" + "\n".join(f"- {each.strip()}" for each in recipe.card.limits),
-        f"## Model\n\n{parameters - beside:,} parameters: {c.words:,} words and {c.grams:,} rows for "
-        f"n-grams, {c.word_width} wide; {c.layers} bidirectional blocks of width {c.width}; "
-        f"vectors of {c.dimensions} dimensions."
-        + (
-            f" Beside it a span reader of {beside:,} parameters: {net.config.layers} convolutions "
-            f"of width {net.config.width} over {net.config.kernel} words."
-            if (net := encoder.reader) is not None
-            else ""
-        ),
+        "## Model\n\n" + _shape(encoder),
         "## Data\n\n" + recipe.card.teacher.strip(),
         table_of(("Set", "Licence", "Address"), sets),
         "## Figures\n\nPassages of questions held out by document, recall@1 / @5:",
@@ -276,6 +265,24 @@ def write_encoder_card(
         code_block(recipe.card.reproduce),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _shape(encoder: SentenceEncoder) -> str:
+    """What an encoder's card says of its shape."""
+    c, reader = encoder.config, encoder.reader
+    parameters = sum(each.numel() for each in encoder.parameters())
+    beside = sum(each.numel() for each in reader.parameters()) if reader is not None else 0
+    text = (
+        f"{parameters - beside:,} parameters: {c.words:,} words and {c.grams:,} rows for n-grams, "
+        f"{c.word_width} wide; {c.layers} bidirectional blocks of width {c.width}; vectors of "
+        f"{c.dimensions} dimensions."
+    )
+    if reader is None:
+        return text
+    return text + (
+        f" Beside it a span reader of {beside:,} parameters: {reader.config.layers} convolutions "
+        f"of width {reader.config.width} over {reader.config.kernel} words."
+    )
 
 
 def _repeated(texts: Sequence[Text], rng: random.Random) -> list[int]:
