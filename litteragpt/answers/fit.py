@@ -25,20 +25,17 @@ from litteragpt.answers.meaning import FIGURES as MEANINGS
 from litteragpt.answers.meaning import Judgement
 from litteragpt.answers.reader import (
     FIGURES,
-    INSIDE_FIGURES,
     KINDS,
     LONGEST,
-    START_FIGURES,
     Reader,
     Reading,
     kind_of,
-    length_bins,
     read_passage,
+    span_scores,
 )
 from litteragpt.answers.sets import Question, QuestionSets
 from litteragpt.answers.vocabulary import Floats
 from litteragpt.answers.weights import Weights, probability_of
-from litteragpt.architectures.span_reader import score_spans
 
 _WORDS: Final = 400
 """Words of a passage that the reader learns from."""
@@ -323,14 +320,6 @@ def target_of(reading: Reading, spans: Sequence[tuple[int, int]]) -> int | None:
 
 
 def _span_loss(reading: Reading, weights_F: Tensor, target: int) -> Tensor:
-    """`reader.span_scores` with gradients, and the cross-entropy of the target."""
-    cut = START_FIGURES
-    words = min(len(reading.offsets), _WORDS)
-    starts_T = torch.from_numpy(reading.starts_TF[:words]) @ weights_F[:cut]
-    ends_T = torch.from_numpy(reading.ends_TF[:words]) @ weights_F[cut : 2 * cut]
-    inside = weights_F[2 * cut : 2 * cut + INSIDE_FIGURES]
-    inside_T = torch.from_numpy(reading.inside_TI[:words]) @ inside
-    lengths_L = weights_F[2 * cut + INSIDE_FIGURES :][torch.from_numpy(length_bins())]
-    sentence_T = torch.from_numpy(reading.sentence_T[:words])
-    scores = score_spans(starts_T, ends_T, inside_T, lengths_L, sentence_T).reshape(1, -1)
+    """The cross-entropy of the target among the spans of a passage."""
+    scores = span_scores(reading, weights_F, _WORDS).reshape(1, -1)
     return F.cross_entropy(scores, torch.tensor([target]))

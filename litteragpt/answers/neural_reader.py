@@ -21,12 +21,12 @@ from litteragpt.answers.reader import (
     AFTER,
     KINDS,
     LENGTHS,
-    LONGEST,
     START_FIGURES,
     Reading,
     Span,
     kind_of,
     length_bins,
+    most_probable,
     read_passage,
 )
 from litteragpt.answers.words import EMPTY, WordRows
@@ -43,10 +43,19 @@ _MAX_ASKED: Final = 60
 """Words of a question; the rest is not read."""
 
 
-def reader_config(**given: float) -> SpanReaderConfig:
-    """The shape of a reader of these figures."""
-    fixed = {"figures": WORD_FIGURES, "kinds": len(KINDS), "lengths": LENGTHS}
-    return SpanReaderConfig(**{**given, **fixed})  # type: ignore[arg-type]
+def reader_config(
+    *, width: int = 96, layers: int = 2, kernel: int = 5, dropout: float = 0.3
+) -> SpanReaderConfig:
+    """The shape of a reader of this version's figures."""
+    return SpanReaderConfig(
+        figures=WORD_FIGURES,
+        kinds=len(KINDS),
+        lengths=LENGTHS,
+        width=width,
+        layers=layers,
+        kernel=kernel,
+        dropout=dropout,
+    )
 
 
 def check_figures(config: SpanReaderConfig) -> None:
@@ -73,7 +82,7 @@ class Prepared:
 
 
 class NeuralReader:
-    """A `litteragpt.answers.answer.PassageReader`: an encoder's span reader."""
+    """A `litteragpt.answers.reader.PassageReader`: an encoder's span reader."""
 
     def __init__(self, encoder: SentenceEncoder, rows: WordRows) -> None:
         """ValueError where the encoder has none, or one of other figures."""
@@ -90,12 +99,7 @@ class NeuralReader:
         if prepared is None:
             return None
         (scores_TL,) = scores_of(self._net(joined([prepared])), [prepared])
-        probabilities = scores_TL.reshape(-1).softmax(0)
-        first, extra = divmod(int(probabilities.argmax()), LONGEST)
-        offsets = prepared.reading.offsets
-        return Span(
-            offsets[first][0], offsets[first + extra][1], float(probabilities.max().clamp(max=1.0))
-        )
+        return most_probable(scores_TL, prepared.reading.offsets)
 
 
 @torch.no_grad()

@@ -11,20 +11,24 @@ weights are learned from questions whose answers are marked.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from torch import Tensor
 
 from litteragpt.answers.language import EMPTY_WORDS, fold
 from litteragpt.answers.matching import content_words
 from litteragpt.answers.passages import sentence_spans
 from litteragpt.answers.vocabulary import Floats, letter_grams
+from litteragpt.architectures.span_reader import score_spans
 from litteragpt.files import read_bytes
 
 LONGEST: Final = 24
@@ -129,12 +133,8 @@ class Reader:
         reading = read_passage(question, text)
         if not reading.offsets:
             return None
-        scores_TL = span_scores(reading, self.shared_F + self.by_kind_KF[kind_of(question)])
-        best = int(scores_TL.argmax())
-        first, extra = divmod(best, scores_TL.shape[1])
-        total = float(np.exp(scores_TL - scores_TL.max()).sum())
-        start, end = reading.offsets[first][0], reading.offsets[first + extra][1]
-        return Span(start, end, 1.0 / total)
+        weights_F = torch.from_numpy(self.shared_F + self.by_kind_KF[kind_of(question)])
+        return most_probable(span_scores(reading, weights_F), reading.offsets)
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors."""
@@ -220,23 +220,27 @@ def read_passage(question: str, text: str) -> Reading:
     )
 
 
-def span_scores(reading: Reading, weights_F: Floats) -> Floats:
-    """The score of each span, `T, L`: from word t on, `l + 1` words; -inf where none is."""
+def span_scores(reading: Reading, weights_F: Tensor, most: int = MAX_WORDS) -> Tensor:
+    """The score of each span, `T, L`: from word t on, `l + 1` words; -inf where none is.
+
+    Of the passage `most` words are read.
+    """
     cut = START_FIGURES
-    starts_T = reading.starts_TF @ weights_F[:cut]
-    ends_T = reading.ends_TF @ weights_F[cut : 2 * cut]
-    inside_T = reading.inside_TI @ weights_F[2 * cut : 2 * cut + INSIDE_FIGURES]
-    sums_T = np.concatenate([[0.0], np.cumsum(inside_T)])
-    lengths_L = weights_F[2 * cut + INSIDE_FIGURES :][length_bins()]
-    words = len(starts_T)
-    first_T1 = np.arange(words)[:, None]
-    last_TL = first_T1 + np.arange(LONGEST)
-    there = last_TL < words
-    last_TL = np.minimum(last_TL, words - 1)
-    there &= reading.sentence_T[first_T1] == reading.sentence_T[last_TL]
-    scores_TL = starts_T[:, None] + ends_T[last_TL] + lengths_L
-    scores_TL = scores_TL + sums_T[last_TL + 1] - sums_T[first_T1]
-    return np.where(there, scores_TL, -np.inf).astype(np.float32)
+    return score_spans(
+        torch.from_numpy(reading.starts_TF[:most]) @ weights_F[:cut],
+        torch.from_numpy(reading.ends_TF[:most]) @ weights_F[cut : 2 * cut],
+        torch.from_numpy(reading.inside_TI[:most]) @ weights_F[2 * cut : 2 * cut + INSIDE_FIGURES],
+        weights_F[2 * cut + INSIDE_FIGURES :][torch.from_numpy(length_bins())],
+        torch.from_numpy(reading.sentence_T[:most]),
+    )
+
+
+def most_probable(scores_TL: Tensor, offsets: Sequence[tuple[int, int]]) -> Span:
+    """The span of the highest score, and its share of all in a softmax."""
+    probabilities = scores_TL.reshape(-1).softmax(0)
+    first, extra = divmod(int(probabilities.argmax()), scores_TL.shape[1])
+    share = min(1.0, float(probabilities.max()))
+    return Span(offsets[first][0], offsets[first + extra][1], share)
 
 
 def length_bins() -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json as json_format
 import sys
 from functools import partial
@@ -146,6 +147,8 @@ def sentence_train(
     chosen = pick_device(device)
     asked = read_sets(questions)
     theirs = TheirSentences(teacher, read.teacher, chosen)
+    # With other prompts it says something else of the same texts.
+    prompts = hashlib.sha256(json_format.dumps(theirs.prompts).encode()).hexdigest()[:8]
     told = 0
 
     def tell(done: int, total: int) -> None:
@@ -160,7 +163,7 @@ def sentence_train(
         folders=texts,
         asked=asked,
         checkpoints=checkpoints,
-        runs=runs / read.name / theirs.name,
+        runs=runs / read.name / f"{theirs.name}-{prompts}",
         device=chosen,
         report=lambda line: print(json_format.dumps(dict(line)), file=sys.stderr),
     )

@@ -10,6 +10,7 @@ Shapes: N texts, B of them at once, T tokens, E dimensions.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,8 @@ class TheirSentences:
         self._longest = min(read.context - MARGIN, LONGEST)
         if self._longest < 1:
             raise ValueError(f"{read.path} reads too few tokens: {read.context}")
+        self.prompts = dataclasses.asdict(self._roles)
+        """What it reads before a text."""
         self._autocast = autocast_for(self._device, "auto")
         self.name = read.path.name
 

@@ -417,3 +417,8 @@ def test_a_teacher_of_others_teaches_by_the_command(
     monkeypatch.setattr("sys.argv", argv)
     assert main() == 0
     assert load_folder(tmp_path / "out" / "sentences-tiny").info.training["steps"] == 2
+    kept = tmp_path / "runs" / "sentences-tiny"
+    assert len(list(kept.iterdir())) == 1
+    monkeypatch.setattr("sys.argv", [*argv, "--override", "teacher.question=asked: "])
+    assert main() == 0
+    assert len(list(kept.glob("teacher-*/vectors-*"))) == 2, "other prompts, other vectors"
